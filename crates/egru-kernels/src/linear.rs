@@ -1,0 +1,144 @@
+//! A linear layer whose operand is sparse: the building block of any event-based cell.
+
+use crate::error::{check, check_option, volume};
+use crate::matmul::{add_column_sums, times, times_transposed, transposed_times};
+use crate::plan::Product;
+use crate::scratch::{scratch, zeros};
+use crate::view::{View, ViewMut};
+use crate::{Float, Products, ShapeError};
+
+/// Which gradients of [`event_linear_backward`] are wanted; the others come back empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearWanted {
+    /// Of the operand.
+    pub operand: bool,
+    /// Of the weights.
+    pub weight: bool,
+    /// Of the bias.
+    pub bias: bool,
+}
+
+/// Gradients of the loss by the arguments of [`event_linear_forward`]; empty where not wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearGradients<F> {
+    /// By the operand, `[N, K]`.
+    pub operand: Vec<F>,
+    /// By the weights, `[K, M]`.
+    pub weight: Vec<F>,
+    /// By the bias, `[M]`.
+    pub bias: Vec<F>,
+}
+
+/// `out[N, M] = events[N, K] weight[K, M] + bias[M]`, row-major.
+///
+/// The event-driven form skips products with an exact zero of `events`, and nothing else: NaN and
+/// infinity of `events` reach the output, those of `weight` only where an event selects them.
+///
+/// ```
+/// use egru_kernels::{Products, event_linear_forward};
+///
+/// let events = [0.0_f32, 2.0, 0.0, 0.0];
+/// let weight = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+/// let out = event_linear_forward(2, 2, 3, &events, &weight, Some(&[0.5, 0.5, 0.5]), Products::Auto)?;
+/// assert_eq!(out, [8.5, 10.5, 12.5, 0.5, 0.5, 0.5]);
+/// # Ok::<(), egru_kernels::ShapeError>(())
+/// ```
+///
+/// # Errors
+/// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
+pub fn event_linear_forward<F: Float>(
+    n: usize,
+    k: usize,
+    m: usize,
+    events: &[F],
+    weight: &[F],
+    bias: Option<&[F]>,
+    products: Products,
+) -> Result<Vec<F>, ShapeError> {
+    let size = volume("out", &[n, m])?;
+    check("events", events.len(), volume("events", &[n, k])?)?;
+    check("weight", weight.len(), volume("weight", &[k, m])?)?;
+    check_option("bias", bias, m)?;
+    let mut out = scratch(size);
+    times(
+        Product::Forward.takes_events_of(products, events),
+        View::new(events, n, k),
+        View::new(weight, k, m),
+        bias,
+        ViewMut::new(&mut out, n, m),
+    );
+    Ok(out)
+}
+
+/// Gradients of [`event_linear_forward`] from `grad_out[N, M]`:
+/// `operand = grad_out weight^T`, `weight = events^T grad_out`, `bias` = sum of the rows of `grad_out`.
+///
+/// `needs_grad[N, K]` is non-zero where the gradient of the operand is wanted; elsewhere it comes back as
+/// zero. `None`: everywhere.
+///
+/// # Errors
+/// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
+#[allow(clippy::too_many_arguments)]
+pub fn event_linear_backward<F: Float>(
+    n: usize,
+    k: usize,
+    m: usize,
+    events: &[F],
+    weight: &[F],
+    needs_grad: Option<&[F]>,
+    grad_out: &[F],
+    want: LinearWanted,
+    products: Products,
+) -> Result<LinearGradients<F>, ShapeError> {
+    let operand_size = volume("events", &[n, k])?;
+    let weight_size = volume("weight", &[k, m])?;
+    check("events", events.len(), operand_size)?;
+    check("weight", weight.len(), weight_size)?;
+    check("grad_out", grad_out.len(), volume("grad_out", &[n, m])?)?;
+    check_option("needs_grad", needs_grad, operand_size)?;
+    let grad = View::new(grad_out, n, m);
+    let mut result = LinearGradients { operand: vec![], weight: vec![], bias: vec![] };
+    if want.operand {
+        result.operand = operand_gradient(needs_grad, n, k, products, |needed, out| {
+            times_transposed(needed, grad, View::new(weight, k, m), out);
+        });
+    }
+    if want.weight {
+        result.weight = zeros(weight_size);
+        transposed_times(
+            Product::Weights.takes_events_of(products, events),
+            View::new(events, n, k),
+            grad,
+            ViewMut::new(&mut result.weight, k, m),
+        );
+    }
+    if want.bias {
+        result.bias = zeros(m);
+        add_column_sums(grad, &mut result.bias);
+    }
+    Ok(result)
+}
+
+/// The gradient of an operand `[rows, cols]`, zero where it is not wanted. `add` adds it to its second
+/// argument, everywhere or at least where its first argument is not zero.
+pub(crate) fn operand_gradient<F: Float>(
+    needs_grad: Option<&[F]>,
+    rows: usize,
+    cols: usize,
+    products: Products,
+    add: impl FnOnce(Option<View<'_, F>>, ViewMut<'_, F>),
+) -> Vec<F> {
+    let mut result = zeros(rows * cols);
+    let needed = needs_grad
+        .filter(|needed| Product::Operand.takes_events_of(products, needed))
+        .map(|needed| View::new(needed, rows, cols));
+    add(needed, ViewMut::new(&mut result, rows, cols));
+    if let (None, Some(needs_grad)) = (needed, needs_grad) {
+        for (value, &need) in result.iter_mut().zip(needs_grad) {
+            if need == F::ZERO {
+                *value = F::ZERO;
+            }
+        }
+    }
+    result
+}

@@ -1,0 +1,168 @@
+//! What goes into and comes out of one EGRU sequence.
+
+/// Sizes of one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dims {
+    /// Time steps `T`.
+    pub time: usize,
+    /// Samples `B`.
+    pub batch: usize,
+    /// Input channels `C`.
+    pub input: usize,
+    /// Units `H`.
+    pub hidden: usize,
+}
+
+/// Constants of the cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EgruParams {
+    /// Decay of the output trace, per step (paper: 0.9).
+    pub alpha: f64,
+    /// Height of the triangular surrogate at the threshold.
+    pub gamma: f64,
+    /// Inverse half-width of the surrogate: zero for `|v| >= 1/eps`.
+    pub eps: f64,
+}
+
+impl Default for EgruParams {
+    fn default() -> Self {
+        Self { alpha: 0.9, gamma: 0.7, eps: 1.0 }
+    }
+}
+
+/// How the pre-event state mixes with the state before: `u = m*u + (1-m)*c_{t-1}`.
+#[derive(Clone, Copy, Debug)]
+pub enum Zoneout<'a, F> {
+    /// No zoneout.
+    Off,
+    /// Training: a 0/1 mask `[T, B, H]`, 1 takes the new state.
+    Mask(&'a [F]),
+    /// Evaluation: the same share of the new state everywhere, `1 - p`.
+    Keep(F),
+}
+
+/// Which products are executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// Each product by itself: only the non-zero events as long as they are few, else every product. The
+    /// limits are 40 % non-zero for `x W` and `y R` (measured anew at every step), 45 % for the gradients
+    /// of weights, 80 % wanted for the gradients of operands.
+    #[default]
+    Auto,
+    /// Only products with a non-zero event.
+    Events,
+    /// Every product, as a library would: the baseline that speed-ups are measured against.
+    Dense,
+}
+
+/// Inputs of one sequence, the same for the forward and the backward pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a, F> {
+    /// Input `[T, B, C]`; exact zeros are skipped where that pays.
+    pub x: &'a [F],
+    /// Event output before the first step `[B, H]`.
+    pub y0: &'a [F],
+    /// Initial state `[B, H]`.
+    pub c0: &'a [F],
+    /// Initial trace `[B, H]`.
+    pub trace0: &'a [F],
+    /// Input weights `[C, 3H]`.
+    pub w: &'a [F],
+    /// Recurrent weights `[H, 3H]`, one row per source unit.
+    pub r: &'a [F],
+    /// Input bias `[3H]`.
+    pub bias_w: &'a [F],
+    /// Recurrent bias `[3H]`.
+    pub bias_r: &'a [F],
+    /// Threshold `[H]`, used as given.
+    pub theta: &'a [F],
+    /// Zoneout.
+    pub zoneout: Zoneout<'a, F>,
+    /// Steps of each sample, `B` values `<= T`; `None`: all `T`. Past its end a sample holds `c` and
+    /// `trace`, emits nothing and receives no gradient.
+    pub lengths: Option<&'a [usize]>,
+    /// Non-zero where the gradient of `x` is wanted, `[T, B, C]`; elsewhere it is zero. `None`: everywhere.
+    /// The `window` of the layer below, if `x` is its event output. Only the backward pass reads it.
+    pub x_needs_grad: Option<&'a [F]>,
+}
+
+/// Outputs of one sequence, each `[T, B, H]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outputs<F> {
+    /// Event output `o * u`.
+    pub y: Vec<F>,
+    /// State after the reset.
+    pub c: Vec<F>,
+    /// Events, 0 or 1.
+    pub o: Vec<F>,
+    /// Decaying average of `y`.
+    pub trace: Vec<F>,
+    /// 1 where a gradient of `y` has any effect (active, or `|v| < 1/eps`), else 0; 0 past a sample's end.
+    pub window: Vec<F>,
+    /// What the backward pass needs beyond the above, `T*B*tape_width(H)` values; empty if not asked for.
+    pub tape: Vec<F>,
+}
+
+/// What the backward pass takes from the forward pass, borrowed from [`Outputs`].
+#[derive(Clone, Copy, Debug)]
+pub struct Saved<'a, F> {
+    /// Event output `[T, B, H]`.
+    pub y: &'a [F],
+    /// State after the reset `[T, B, H]`.
+    pub c: &'a [F],
+    /// Events `[T, B, H]`.
+    pub o: &'a [F],
+    /// The tape, `T*B*tape_width(H)` values: the forward pass must have been asked to save it.
+    pub tape: &'a [F],
+}
+
+/// Gradients of the loss by the outputs, each `[T, B, H]`; `None` is zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Cotangents<'a, F> {
+    /// By `y`.
+    pub y: Option<&'a [F]>,
+    /// By `c`.
+    pub c: Option<&'a [F]>,
+    /// By `o`.
+    pub o: Option<&'a [F]>,
+    /// By `trace`.
+    pub trace: Option<&'a [F]>,
+}
+
+/// Which gradients are wanted; the others come back empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of the input.
+    pub x: bool,
+    /// Of the input weights and bias.
+    pub w: bool,
+    /// Of the recurrent weights and bias.
+    pub r: bool,
+    /// Of the threshold.
+    pub theta: bool,
+    /// Of `y0`, `c0` and `trace0`.
+    pub state: bool,
+}
+
+/// Gradients of the loss by the inputs, shaped as those; empty where not wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients<F> {
+    /// By the input, `[T, B, C]`.
+    pub x: Vec<F>,
+    /// By the initial event output, `[B, H]`.
+    pub y0: Vec<F>,
+    /// By the initial state, `[B, H]`.
+    pub c0: Vec<F>,
+    /// By the initial trace, `[B, H]`.
+    pub trace0: Vec<F>,
+    /// By the input weights, `[C, 3H]`.
+    pub w: Vec<F>,
+    /// By the recurrent weights, `[H, 3H]`.
+    pub r: Vec<F>,
+    /// By the input bias, `[3H]`.
+    pub bias_w: Vec<F>,
+    /// By the recurrent bias, `[3H]`.
+    pub bias_r: Vec<F>,
+    /// By the threshold, `[H]`.
+    pub theta: Vec<F>,
+}

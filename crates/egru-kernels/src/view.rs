@@ -1,0 +1,128 @@
+//! Row-major matrices with a distance between rows: all of an array, or some of its columns.
+
+use std::ops::Range;
+
+/// A borrowed `[rows, cols]` matrix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a, F> {
+    data: &'a [F],
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// Values from one row to the next.
+    pub stride: usize,
+}
+
+/// Values from the first to the last of a matrix.
+fn span(rows: usize, cols: usize, stride: usize) -> usize {
+    if rows == 0 || cols == 0 { 0 } else { (rows - 1) * stride + cols }
+}
+
+impl<'a, F> View<'a, F> {
+    /// The matrix whose rows of `cols` values follow each other.
+    pub fn new(data: &'a [F], rows: usize, cols: usize) -> Self {
+        Self { data: &data[..rows * cols], rows, cols, stride: cols }
+    }
+
+    /// Some of the columns.
+    pub fn columns(self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.cols);
+        let cols = range.len();
+        let length = span(self.rows, cols, self.stride);
+        let start = if length == 0 { 0 } else { range.start };
+        Self { data: &self.data[start..start + length], cols, ..self }
+    }
+
+    /// Some of the rows.
+    pub fn slice(self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.rows);
+        let rows = range.len();
+        let length = span(rows, self.cols, self.stride);
+        let start = if length == 0 { 0 } else { range.start * self.stride };
+        Self { data: &self.data[start..start + length], rows, ..self }
+    }
+
+    /// One row.
+    #[inline(always)]
+    pub fn row(self, index: usize) -> &'a [F] {
+        &self.data[index * self.stride..][..self.cols]
+    }
+
+    /// `width` values of one row, from column `start`.
+    #[inline(always)]
+    pub fn segment(self, index: usize, start: usize, width: usize) -> &'a [F] {
+        &self.data[index * self.stride + start..][..width]
+    }
+
+    /// Address of the first value.
+    pub fn pointer(self) -> *const F {
+        self.data.as_ptr()
+    }
+}
+
+/// A mutably borrowed `[rows, cols]` matrix.
+#[derive(Debug)]
+pub(crate) struct ViewMut<'a, F> {
+    data: &'a mut [F],
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// Values from one row to the next.
+    pub stride: usize,
+}
+
+impl<'a, F> ViewMut<'a, F> {
+    /// The matrix whose rows of `cols` values follow each other.
+    pub fn new(data: &'a mut [F], rows: usize, cols: usize) -> Self {
+        Self { data: &mut data[..rows * cols], rows, cols, stride: cols }
+    }
+
+    /// Some of the columns.
+    pub fn columns(self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.cols);
+        let cols = range.len();
+        let length = span(self.rows, cols, self.stride);
+        let start = if length == 0 { 0 } else { range.start };
+        Self { data: &mut self.data[start..start + length], cols, ..self }
+    }
+
+    /// The same matrix for a shorter time.
+    pub fn reborrow(&mut self) -> ViewMut<'_, F> {
+        ViewMut { data: self.data, rows: self.rows, cols: self.cols, stride: self.stride }
+    }
+
+    /// One row.
+    #[inline(always)]
+    pub fn row_mut(&mut self, index: usize) -> &mut [F] {
+        &mut self.data[index * self.stride..][..self.cols]
+    }
+
+    /// All values of a matrix whose rows follow each other.
+    pub fn values_mut(&mut self) -> &mut [F] {
+        assert_eq!(self.stride, self.cols);
+        self.data
+    }
+
+    /// Address of the first value.
+    pub fn pointer_mut(&mut self) -> *mut F {
+        self.data.as_mut_ptr()
+    }
+
+    /// Nearly equal runs of rows, at most `parts` of them, each with its first row.
+    pub fn split(self, parts: usize) -> Vec<(usize, Self)> {
+        let Self { mut data, rows, cols, stride } = self;
+        if cols == 0 {
+            return Vec::new();
+        }
+        let mut result = Vec::with_capacity(parts);
+        for range in crate::team::shares(rows, parts) {
+            let taken = if range.end == rows { data.len() } else { range.len() * stride };
+            let (head, tail) = data.split_at_mut(taken);
+            result.push((range.start, Self { data: head, rows: range.len(), cols, stride }));
+            data = tail;
+        }
+        result
+    }
+}
