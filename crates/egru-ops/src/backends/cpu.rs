@@ -1,0 +1,311 @@
+//! What the CPU backends share: tensors become slices for `egru-kernels`, vectors become tensors.
+
+use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+use burn::tensor::{DType, Element, TensorData};
+use egru_kernels as kernels;
+use kernels::{Cotangents, Dims, Inputs, LinearWanted, Saved, Wanted, Zoneout};
+
+use super::Maybe;
+use crate::egru_sequence::{
+    EgruSequenceBackend, SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs,
+    SequenceSettings,
+};
+use crate::event_linear::{LinearGradients, LinearInputs};
+
+/// A number type of the kernels.
+pub(super) trait CpuFloat: kernels::Float + Element + bytemuck::Pod {}
+impl<F: kernels::Float + Element + bytemuck::Pod> CpuFloat for F {}
+
+/// A backend whose tensors are memory of this process.
+pub(super) trait CpuBackend: Backend {
+    /// Row-major without gaps; no copy if it is so already.
+    fn contiguous(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The values of a contiguous tensor.
+    fn slice<F: CpuFloat>(tensor: &FloatTensor<Self>) -> &[F];
+
+    /// Takes the values over, without a copy.
+    fn tensor(data: TensorData) -> FloatTensor<Self>;
+}
+
+/// Implements the fused operations for a [`CpuBackend`].
+macro_rules! cpu_backend {
+    ($backend:ty) => {
+        impl crate::egru_sequence::EgruSequenceBackend for $backend {
+            fn egru_sequence_forward(
+                inputs: crate::egru_sequence::SequenceInputs<Self>,
+                settings: crate::egru_sequence::SequenceSettings,
+            ) -> crate::egru_sequence::SequenceOutputs<Self> {
+                super::cpu::sequence_forward(inputs, &settings)
+            }
+        }
+
+        impl crate::egru_sequence::EgruSequenceGrad for $backend {
+            fn egru_sequence_backward(
+                inputs: crate::egru_sequence::SequenceInputs<Self>,
+                outputs: crate::egru_sequence::SequenceOutputs<Self>,
+                cotangents: crate::egru_sequence::SequenceCotangents<Self>,
+                wanted: egru_kernels::Wanted,
+                settings: crate::egru_sequence::SequenceSettings,
+            ) -> crate::egru_sequence::SequenceGradients<Self> {
+                super::cpu::sequence_backward(inputs, outputs, cotangents, wanted, &settings)
+            }
+        }
+
+        impl crate::event_linear::EventLinearBackend for $backend {
+            fn event_linear_forward(
+                inputs: crate::event_linear::LinearInputs<Self>,
+                products: egru_kernels::Products,
+            ) -> burn::backend::tensor::FloatTensor<Self> {
+                super::cpu::linear_forward(inputs, products)
+            }
+        }
+
+        impl crate::event_linear::EventLinearGrad for $backend {
+            fn event_linear_backward(
+                inputs: crate::event_linear::LinearInputs<Self>,
+                cotangent: burn::backend::tensor::FloatTensor<Self>,
+                wanted: egru_kernels::LinearWanted,
+                products: egru_kernels::Products,
+            ) -> crate::event_linear::LinearGradients<Self> {
+                super::cpu::linear_backward(inputs, cotangent, wanted, products)
+            }
+        }
+    };
+}
+pub(super) use cpu_backend;
+
+/// Calls the function for the tensor's number type. The dispatch has refused all others.
+macro_rules! by_dtype {
+    ($tensor:expr, $function:ident::<$backend:ident>($($argument:expr),*)) => {
+        match $tensor.dtype() {
+            DType::F64 => $function::<$backend, f64>($($argument),*),
+            _ => $function::<$backend, f32>($($argument),*),
+        }
+    };
+}
+
+pub(super) fn sequence_forward<B: CpuBackend + EgruSequenceBackend>(
+    inputs: SequenceInputs<B>,
+    settings: &SequenceSettings,
+) -> SequenceOutputs<B> {
+    by_dtype!(inputs.x, forward_as::<B>(inputs, settings))
+}
+
+pub(super) fn sequence_backward<B: CpuBackend>(
+    inputs: SequenceInputs<B>,
+    outputs: SequenceOutputs<B>,
+    cotangents: SequenceCotangents<B>,
+    wanted: Wanted,
+    settings: &SequenceSettings,
+) -> SequenceGradients<B> {
+    by_dtype!(inputs.x, backward_as::<B>(inputs, outputs, cotangents, wanted, settings))
+}
+
+pub(super) fn linear_forward<B: CpuBackend>(
+    inputs: LinearInputs<B>,
+    products: kernels::Products,
+) -> FloatTensor<B> {
+    by_dtype!(inputs.events, linear_forward_as::<B>(inputs, products))
+}
+
+pub(super) fn linear_backward<B: CpuBackend>(
+    inputs: LinearInputs<B>,
+    cotangent: FloatTensor<B>,
+    wanted: LinearWanted,
+    products: kernels::Products,
+) -> LinearGradients<B> {
+    by_dtype!(inputs.events, linear_backward_as::<B>(inputs, cotangent, wanted, products))
+}
+
+const CHECKED: &str = "the dispatch has checked the shapes";
+
+fn make<B: CpuBackend, F: CpuFloat>(values: Vec<F>, shape: &[usize]) -> FloatTensor<B> {
+    B::tensor(TensorData::new(values, shape.to_vec()))
+}
+
+fn contiguous_maybe<B: CpuBackend>(tensor: Maybe<B>) -> Maybe<B> {
+    tensor.into_option().map(B::contiguous).map_or(Maybe::Absent, Maybe::Present)
+}
+
+fn slice_maybe<B: CpuBackend, F: CpuFloat>(tensor: &Maybe<B>) -> Option<&[F]> {
+    match tensor {
+        Maybe::Absent => None,
+        Maybe::Present(tensor) => Some(B::slice(tensor)),
+    }
+}
+
+fn contiguous_inputs<B: CpuBackend>(i: SequenceInputs<B>) -> SequenceInputs<B> {
+    SequenceInputs {
+        x: B::contiguous(i.x),
+        w: B::contiguous(i.w),
+        r: B::contiguous(i.r),
+        bias_w: B::contiguous(i.bias_w),
+        bias_r: B::contiguous(i.bias_r),
+        theta: B::contiguous(i.theta),
+        c0: B::contiguous(i.c0),
+        y0: B::contiguous(i.y0),
+        trace0: B::contiguous(i.trace0),
+        zoneout: contiguous_maybe(i.zoneout),
+        x_needs_grad: contiguous_maybe(i.x_needs_grad),
+    }
+}
+
+fn dims<B: Backend>(i: &SequenceInputs<B>) -> Dims {
+    let x = i.x.shape();
+    Dims { time: x[0], batch: x[1], input: x[2], hidden: i.theta.shape()[0] }
+}
+
+fn kernel_inputs<'a, B: CpuBackend, F: CpuFloat>(
+    i: &'a SequenceInputs<B>,
+    settings: &'a SequenceSettings,
+) -> Inputs<'a, F> {
+    let zoneout = match slice_maybe(&i.zoneout) {
+        Some(mask) => Zoneout::Mask(mask),
+        None if settings.keep == 1.0 => Zoneout::Off,
+        None => Zoneout::Keep(F::from_f64(settings.keep)),
+    };
+    Inputs {
+        x: B::slice(&i.x),
+        y0: B::slice(&i.y0),
+        c0: B::slice(&i.c0),
+        trace0: B::slice(&i.trace0),
+        w: B::slice(&i.w),
+        r: B::slice(&i.r),
+        bias_w: B::slice(&i.bias_w),
+        bias_r: B::slice(&i.bias_r),
+        theta: B::slice(&i.theta),
+        zoneout,
+        lengths: settings.lengths.as_deref(),
+        x_needs_grad: slice_maybe(&i.x_needs_grad),
+    }
+}
+
+fn forward_as<B: CpuBackend, F: CpuFloat>(
+    inputs: SequenceInputs<B>,
+    settings: &SequenceSettings,
+) -> SequenceOutputs<B> {
+    let inputs = contiguous_inputs(inputs);
+    let dims = dims(&inputs);
+    let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
+    let SequenceSettings { params, products, save_tape, .. } = settings;
+    let out =
+        kernels::egru_forward(dims, params, &kernel_inputs, *products, *save_tape).expect(CHECKED);
+    let shape = [dims.time, dims.batch, dims.hidden];
+    let tape_shape = [dims.time, dims.batch, kernels::tape_width(dims.hidden)];
+    SequenceOutputs {
+        y: make::<B, F>(out.y, &shape),
+        c: make::<B, F>(out.c, &shape),
+        o: make::<B, F>(out.o, &shape),
+        trace: make::<B, F>(out.trace, &shape),
+        window: make::<B, F>(out.window, &shape),
+        tape: match save_tape {
+            true => Maybe::Present(make::<B, F>(out.tape, &tape_shape)),
+            false => Maybe::Absent,
+        },
+    }
+}
+
+fn backward_as<B: CpuBackend, F: CpuFloat>(
+    inputs: SequenceInputs<B>,
+    outputs: SequenceOutputs<B>,
+    cotangents: SequenceCotangents<B>,
+    wanted: Wanted,
+    settings: &SequenceSettings,
+) -> SequenceGradients<B> {
+    let inputs = contiguous_inputs(inputs);
+    let dims = dims(&inputs);
+    let [y, c, o] = [outputs.y, outputs.c, outputs.o].map(B::contiguous);
+    let tape = contiguous_maybe(outputs.tape);
+    let SequenceCotangents { y: dy, c: dc, o: do_, trace: dtrace } = cotangents;
+    let [dy, dc, do_, dtrace] = [dy, dc, do_, dtrace].map(|g| g.map(B::contiguous));
+    let g = kernels::egru_backward(
+        dims,
+        &settings.params,
+        &kernel_inputs::<B, F>(&inputs, settings),
+        &Saved {
+            y: B::slice(&y),
+            c: B::slice(&c),
+            o: B::slice(&o),
+            tape: slice_maybe(&tape).expect("the forward pass of a tracked call saves a tape"),
+        },
+        &Cotangents {
+            y: dy.as_ref().map(B::slice),
+            c: dc.as_ref().map(B::slice),
+            o: do_.as_ref().map(B::slice),
+            trace: dtrace.as_ref().map(B::slice),
+        },
+        wanted,
+        settings.products,
+    )
+    .expect(CHECKED);
+    let Dims { time, batch, input, hidden } = dims;
+    let give =
+        |wanted: bool, values: Vec<F>, shape: &[usize]| wanted.then(|| make::<B, F>(values, shape));
+    SequenceGradients {
+        x: give(wanted.x, g.x, &[time, batch, input]),
+        w: give(wanted.w, g.w, &[input, 3 * hidden]),
+        r: give(wanted.r, g.r, &[hidden, 3 * hidden]),
+        bias_w: give(wanted.w, g.bias_w, &[3 * hidden]),
+        bias_r: give(wanted.r, g.bias_r, &[3 * hidden]),
+        theta: give(wanted.theta, g.theta, &[hidden]),
+        c0: give(wanted.state, g.c0, &[batch, hidden]),
+        y0: give(wanted.state, g.y0, &[batch, hidden]),
+        trace0: give(wanted.state, g.trace0, &[batch, hidden]),
+    }
+}
+
+fn contiguous_linear<B: CpuBackend>(i: LinearInputs<B>) -> LinearInputs<B> {
+    LinearInputs {
+        events: B::contiguous(i.events),
+        weight: B::contiguous(i.weight),
+        bias: B::contiguous(i.bias),
+        needs_grad: contiguous_maybe(i.needs_grad),
+    }
+}
+
+fn linear_dims<B: Backend>(i: &LinearInputs<B>) -> [usize; 3] {
+    let (events, weight) = (i.events.shape(), i.weight.shape());
+    [events[0], events[1], weight[1]]
+}
+
+fn linear_forward_as<B: CpuBackend, F: CpuFloat>(
+    inputs: LinearInputs<B>,
+    products: kernels::Products,
+) -> FloatTensor<B> {
+    let i = contiguous_linear(inputs);
+    let [n, k, m] = linear_dims(&i);
+    let bias = Some(B::slice::<F>(&i.bias));
+    let (events, weight) = (B::slice(&i.events), B::slice(&i.weight));
+    let out =
+        kernels::event_linear_forward(n, k, m, events, weight, bias, products).expect(CHECKED);
+    make::<B, F>(out, &[n, m])
+}
+
+fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
+    inputs: LinearInputs<B>,
+    cotangent: FloatTensor<B>,
+    wanted: LinearWanted,
+    products: kernels::Products,
+) -> LinearGradients<B> {
+    let i = contiguous_linear(inputs);
+    let cotangent = B::contiguous(cotangent);
+    let [n, k, m] = linear_dims(&i);
+    let g = kernels::event_linear_backward(
+        n,
+        k,
+        m,
+        B::slice::<F>(&i.events),
+        B::slice(&i.weight),
+        slice_maybe(&i.needs_grad),
+        B::slice(&cotangent),
+        wanted,
+        products,
+    )
+    .expect(CHECKED);
+    LinearGradients {
+        events: wanted.operand.then(|| make::<B, F>(g.operand, &[n, k])),
+        weight: wanted.weight.then(|| make::<B, F>(g.weight, &[k, m])),
+        bias: wanted.bias.then(|| make::<B, F>(g.bias, &[m])),
+    }
+}

@@ -1,0 +1,83 @@
+//! The backends that have kernels: one file each, so that a backend goes by deleting its file.
+
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod cpu;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+
+use burn::backend::{
+    AutodiffBackend, Backend, Dispatch, DispatchDevice, ExtensionType,
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
+    tensor::FloatTensor,
+};
+use burn::tensor::Device;
+
+/// A backend's name and whether a device is its own.
+type Owner = (&'static str, fn(&DispatchDevice) -> bool);
+
+/// The name of the device's backend, if it has kernels.
+pub(crate) fn of(device: &Device) -> Option<&'static str> {
+    let device = device.clone().inner();
+    let owners: &[Owner] = &[
+        #[cfg(feature = "flex")]
+        ("flex", flex::owns),
+        #[cfg(feature = "ndarray")]
+        ("ndarray", ndarray::owns),
+    ];
+    owners.iter().find(|(_, owns)| owns(device.as_dispatch())).map(|(name, _)| *name)
+}
+
+/// A name for a device whose backend has no kernels.
+pub(crate) fn describe(device: &Device) -> String {
+    format!("{:?}", device.clone().inner()).to_lowercase()
+}
+
+/// An optional tensor of an operation's inputs or outputs.
+#[derive(ExtensionType, Clone)]
+pub enum Maybe<B: Backend> {
+    /// Not given.
+    Absent,
+    /// Given.
+    Present(FloatTensor<B>),
+}
+
+impl<B: Backend> Maybe<B> {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    pub(crate) fn into_option(self) -> Option<FloatTensor<B>> {
+        match self {
+            Self::Absent => None,
+            Self::Present(tensor) => Some(tensor),
+        }
+    }
+}
+
+impl<B: Backend, C: CheckpointStrategy> Maybe<Autodiff<B, C>> {
+    /// The same without its gradient.
+    pub(crate) fn into_inner(self) -> Maybe<B> {
+        match self {
+            Self::Absent => Maybe::Absent,
+            Self::Present(tensor) => Maybe::Present(Autodiff::<B, C>::inner(tensor)),
+        }
+    }
+}
+
+impl From<Option<FloatTensor<Dispatch>>> for Maybe<Dispatch> {
+    fn from(tensor: Option<FloatTensor<Dispatch>>) -> Self {
+        tensor.map_or(Self::Absent, Self::Present)
+    }
+}
+
+/// Declares an operation's trait and routes it to the backends that have kernels: the one list of them.
+macro_rules! with_kernels {
+    ($($operation:tt)*) => {
+        #[burn::backend::backend_extension(
+            Autodiff,
+            NdArray: cfg(feature = "ndarray"),
+            Flex: cfg(feature = "flex")
+        )]
+        $($operation)*
+    };
+}
+pub(crate) use with_kernels;

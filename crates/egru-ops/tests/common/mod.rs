@@ -1,0 +1,222 @@
+//! One EGRU problem as plain numbers, run on any device, in any precision, by any path.
+#![allow(dead_code)] // each test binary uses its part
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use egru_ops::{
+    EgruInputs, EgruOutputs, EgruParams, EgruState, Execution, PathReport, Zoneout, egru_sequence,
+};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The CPU backends of this build, by name.
+#[allow(deprecated)] // burn-ndarray, by upstream
+pub fn devices() -> [(&'static str, Device); 2] {
+    [("flex", Device::flex()), ("ndarray", Device::ndarray())]
+}
+
+/// An array and its shape.
+#[derive(Clone, Debug)]
+pub struct Array {
+    pub shape: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+impl Array {
+    pub fn new(shape: &[usize], values: Vec<f64>) -> Self {
+        assert_eq!(values.len(), shape.iter().product::<usize>());
+        Self { shape: shape.to_vec(), values }
+    }
+
+    /// Uniform around `mean`.
+    pub fn uniform(rng: &mut impl Rng, shape: &[usize], mean: f64, half_width: f64) -> Self {
+        let count = shape.iter().product();
+        let values = (0..count).map(|_| mean + half_width * rng.random_range(-1.0..1.0)).collect();
+        Self::new(shape, values)
+    }
+
+    /// The same with a share of exact zeros.
+    pub fn sparse(mut self, rng: &mut impl Rng, share: f64) -> Self {
+        for value in &mut self.values {
+            if rng.random_bool(share) {
+                *value = 0.0;
+            }
+        }
+        self
+    }
+
+    pub fn tensor<const D: usize>(&self, device: &Device, dtype: DType) -> Tensor<D> {
+        let data = TensorData::new(self.values.clone(), self.shape.clone());
+        Tensor::from_data(data, (device, dtype))
+    }
+}
+
+pub fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
+    tensor.clone().into_data().convert::<f64>().try_to_vec().expect("a number type")
+}
+
+/// `||a - b|| / ||b||`, with 0/0 = 0; NaN never passes.
+pub fn relative_norm(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let difference = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+    let norm = b.iter().map(|b| b * b).sum::<f64>().sqrt();
+    if difference == 0.0 { 0.0 } else { difference / norm }
+}
+
+/// Zoneout as plain numbers.
+#[derive(Clone, Debug)]
+pub enum Zone {
+    Off,
+    Mask(Array),
+    Keep(f64),
+}
+
+/// Inputs, settings and cotangents of one sequence.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub x: Array,
+    pub w: Array,
+    pub r: Array,
+    pub bias_w: Array,
+    pub bias_r: Array,
+    pub theta: Array,
+    pub c0: Array,
+    pub y0: Array,
+    pub trace0: Array,
+    pub zone: Zone,
+    pub lengths: Option<Vec<usize>>,
+    pub params: EgruParams,
+    /// By y, c, o, trace.
+    pub cotangents: [Array; 4],
+}
+
+/// The gradients' names, in the order of [`Run::gradients`].
+pub const GRADIENTS: [&str; 9] = ["x", "w", "r", "bias_w", "bias_r", "theta", "c0", "y0", "trace0"];
+/// The outputs' names, in the order of [`Run::outputs`].
+pub const OUTPUTS: [&str; 5] = ["y", "c", "o", "trace", "window"];
+
+/// What one path gives.
+pub struct Run {
+    pub outputs: [Vec<f64>; 5],
+    pub gradients: [Vec<f64>; 9],
+    pub report: PathReport,
+}
+
+impl Problem {
+    /// A random problem; a threshold around `theta` sets the activity.
+    pub fn random(seed: u64, [t, b, c, h]: [usize; 4], theta: f64) -> Self {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let scale = |fan_in: usize| (3.0 / fan_in as f64).sqrt();
+        let series = |rng: &mut ChaCha8Rng| Array::uniform(rng, &[t, b, h], 0.0, 1.0);
+        Self {
+            x: Array::uniform(rng, &[t, b, c], 0.0, 1.5),
+            w: Array::uniform(rng, &[c, 3 * h], 0.0, scale(c)),
+            r: Array::uniform(rng, &[h, 3 * h], 0.0, scale(h)),
+            bias_w: Array::uniform(rng, &[3 * h], 0.0, 0.3),
+            bias_r: Array::uniform(rng, &[3 * h], 0.0, 0.3),
+            theta: Array::uniform(rng, &[h], theta, 0.1),
+            c0: Array::uniform(rng, &[b, h], 0.0, 0.5),
+            y0: Array::uniform(rng, &[b, h], 0.0, 0.5).sparse(rng, 0.7),
+            trace0: Array::uniform(rng, &[b, h], 0.0, 0.5),
+            zone: Zone::Off,
+            lengths: None,
+            params: EgruParams { alpha: 0.9, gamma: 0.7, eps: 1.7 },
+            cotangents: [(); 4].map(|()| series(rng)),
+        }
+    }
+
+    /// A fresh 0/1 mask for every step.
+    pub fn with_mask(mut self, seed: u64, drop: f64) -> Self {
+        let [t, b] = [self.x.shape[0], self.x.shape[1]];
+        let shape = [t, b, self.theta.shape[0]];
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let ones = Array::new(&shape, vec![1.0; shape.iter().product()]);
+        self.zone = Zone::Mask(ones.sparse(rng, drop));
+        self
+    }
+
+    pub fn inputs(&self, device: &Device, dtype: DType) -> EgruInputs {
+        EgruInputs {
+            x: self.x.tensor(device, dtype),
+            w: self.w.tensor(device, dtype),
+            r: self.r.tensor(device, dtype),
+            bias_w: self.bias_w.tensor(device, dtype),
+            bias_r: self.bias_r.tensor(device, dtype),
+            theta: self.theta.tensor(device, dtype),
+            state: EgruState {
+                c: self.c0.tensor(device, dtype),
+                y: self.y0.tensor(device, dtype),
+                trace: self.trace0.tensor(device, dtype),
+            },
+            zoneout: match &self.zone {
+                Zone::Off => Zoneout::Off,
+                Zone::Mask(mask) => Zoneout::Mask(mask.tensor(device, dtype)),
+                Zone::Keep(keep) => Zoneout::Keep(*keep),
+            },
+            lengths: self.lengths.clone(),
+            x_needs_grad: None,
+        }
+    }
+
+    /// The scalar whose gradients a run returns.
+    pub fn loss(&self, out: &EgruOutputs) -> Tensor<1> {
+        let (device, dtype) = (out.y.device(), out.y.dtype());
+        let terms = [&out.y, &out.c, &out.o, &out.trace];
+        let products = terms.into_iter().zip(&self.cotangents);
+        products
+            .map(|(out, by)| (out.clone() * by.tensor(&device, dtype)).sum())
+            .reduce(|a, b| a + b)
+            .unwrap()
+    }
+
+    /// Outputs and all gradients.
+    pub fn run(&self, device: &Device, dtype: DType, execution: Execution) -> Run {
+        let i = self.inputs(&device.clone().autodiff(), dtype);
+        let i = EgruInputs {
+            x: i.x.require_grad(),
+            w: i.w.require_grad(),
+            r: i.r.require_grad(),
+            bias_w: i.bias_w.require_grad(),
+            bias_r: i.bias_r.require_grad(),
+            theta: i.theta.require_grad(),
+            state: EgruState {
+                c: i.state.c.require_grad(),
+                y: i.state.y.require_grad(),
+                trace: i.state.trace.require_grad(),
+            },
+            ..i
+        };
+        let (out, report) = egru_sequence(i.clone(), &self.params, execution).expect("valid");
+        let outputs = [&out.y, &out.c, &out.o, &out.trace, &out.window].map(values);
+        let g = self.loss(&out).backward();
+        macro_rules! gradient {
+            ($tensor:expr) => {
+                values(&$tensor.grad(&g).expect("a gradient"))
+            };
+        }
+        let gradients = [
+            gradient!(i.x),
+            gradient!(i.w),
+            gradient!(i.r),
+            gradient!(i.bias_w),
+            gradient!(i.bias_r),
+            gradient!(i.theta),
+            gradient!(i.state.c),
+            gradient!(i.state.y),
+            gradient!(i.state.trace),
+        ];
+        Run { outputs, gradients, report }
+    }
+}
+
+/// All outputs and gradients agree within a relative norm.
+pub fn assert_agree(name: &str, run: &Run, law: &Run, tolerance: f64) {
+    let outputs = OUTPUTS.iter().zip(run.outputs.iter().zip(&law.outputs));
+    let gradients = GRADIENTS.iter().zip(run.gradients.iter().zip(&law.gradients));
+    for (what, (a, b)) in outputs.chain(gradients) {
+        let error = relative_norm(a, b);
+        assert!(
+            error <= tolerance,
+            "{name}: `{what}` differs by {error:e} (allowed {tolerance:e})"
+        );
+    }
+}
