@@ -1,0 +1,217 @@
+//! Gathering samples into a time-first batch, padded to the longest of them.
+
+use crate::{DataError, Output, Sample, SequenceDataset, Spec, Target};
+
+/// Several sequences side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Row-major `[steps, batch, channels]`, zero past the end of a shorter sequence.
+    pub inputs: Vec<f32>,
+    /// Steps of the longest sequence in the batch (T).
+    pub steps: usize,
+    /// Number of sequences (B).
+    pub batch: usize,
+    /// Values per step (C).
+    pub channels: usize,
+    /// Steps of each sequence `[batch]`; `None` when all have `steps`.
+    pub lengths: Option<Vec<usize>>,
+    /// What to predict.
+    pub targets: BatchTargets,
+    /// Index of each sequence in its data set `[batch]`.
+    pub indices: Vec<usize>,
+}
+
+/// The targets of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BatchTargets {
+    /// One label per sequence `[batch]`.
+    Classes(Vec<usize>),
+    /// One number per sequence `[batch]`.
+    Values(Vec<f32>),
+    /// A label per step, row-major `[steps, batch]`, `None` where not scored (padding included).
+    PerStep(Vec<Option<usize>>),
+}
+
+impl Batch {
+    /// Reads the samples at `indices` and lays them side by side.
+    ///
+    /// # Errors
+    /// [`DataError::Empty`] without indices, [`DataError::Sample`] where a sample contradicts the
+    /// set's [`Spec`], and whatever reading a sample meets.
+    ///
+    /// ```
+    /// use egru_data::{Batch, DatasetConfig};
+    /// let splits = DatasetConfig::parse("name = 'adding'\nlength = 10").unwrap().load(None, 7)?;
+    /// let batch = Batch::collate(splits.train.as_ref(), &[0, 3, 5])?;
+    /// assert_eq!(batch.inputs.len(), 10 * 3 * 2);
+    /// # Ok::<(), egru_data::DataError>(())
+    /// ```
+    pub fn collate(dataset: &dyn SequenceDataset, indices: &[usize]) -> Result<Self, DataError> {
+        let spec = dataset.spec();
+        let samples = indices
+            .iter()
+            .map(|&index| {
+                let sample = dataset.sample(index)?;
+                check(spec, &sample).map_err(|problem| DataError::Sample {
+                    dataset: spec.name.clone(),
+                    index,
+                    problem,
+                })?;
+                Ok(sample)
+            })
+            .collect::<Result<Vec<_>, DataError>>()?;
+        let Some(steps) = samples.iter().map(|sample| sample.steps).max() else {
+            return Err(DataError::Empty { dataset: spec.name.clone() });
+        };
+        let (batch, channels) = (samples.len(), spec.channels);
+
+        let mut inputs = vec![0.0; steps * batch * channels];
+        for (b, sample) in samples.iter().enumerate() {
+            for (t, values) in sample.inputs.chunks_exact(channels).enumerate() {
+                let start = (t * batch + b) * channels;
+                inputs[start..start + channels].copy_from_slice(values);
+            }
+        }
+        let uneven = samples.iter().any(|sample| sample.steps != steps);
+        Ok(Self {
+            inputs,
+            steps,
+            batch,
+            channels,
+            lengths: uneven.then(|| samples.iter().map(|sample| sample.steps).collect()),
+            targets: targets(spec.output, samples, steps),
+            indices: indices.to_vec(),
+        })
+    }
+}
+
+/// The samples have passed [`check`], so that each target is of the kind `output` names.
+fn targets(output: Output, samples: Vec<Sample>, steps: usize) -> BatchTargets {
+    let batch = samples.len();
+    let targets = samples.into_iter().map(|sample| sample.target);
+    match output {
+        Output::Class { .. } => BatchTargets::Classes(
+            targets
+                .filter_map(|target| match target {
+                    Target::Class(class) => Some(class),
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Output::Value => BatchTargets::Values(
+            targets
+                .filter_map(|target| match target {
+                    Target::Value(value) => Some(value),
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Output::PerStep { .. } => {
+            let mut labels = vec![None; steps * batch];
+            for (b, target) in targets.enumerate() {
+                if let Target::Classes(classes) = target {
+                    for (t, class) in classes.into_iter().enumerate() {
+                        labels[t * batch + b] = class;
+                    }
+                }
+            }
+            BatchTargets::PerStep(labels)
+        }
+    }
+}
+
+/// Says how a sample contradicts its set's spec, if it does.
+fn check(spec: &Spec, sample: &Sample) -> Result<(), String> {
+    let Sample { inputs, steps, target } = sample;
+    if *steps == 0 || *steps > spec.steps {
+        return Err(format!("{steps} steps, where the spec allows 1 to {}", spec.steps));
+    }
+    if spec.channels == 0 || inputs.len() != steps * spec.channels {
+        return Err(format!(
+            "{} input values, where {steps} steps x {} channels are needed",
+            inputs.len(),
+            spec.channels
+        ));
+    }
+    let in_range = |class: &usize, classes: usize| {
+        if *class < classes {
+            return Ok(());
+        }
+        Err(format!("label {class}, where the spec has {classes} classes"))
+    };
+    match (spec.output, target) {
+        (Output::Class { classes }, Target::Class(class)) => in_range(class, classes),
+        (Output::Value, Target::Value(_)) => Ok(()),
+        (Output::PerStep { classes }, Target::Classes(labels)) => {
+            if labels.len() != *steps {
+                return Err(format!("{} step labels for {steps} steps", labels.len()));
+            }
+            labels.iter().flatten().try_for_each(|class| in_range(class, classes))
+        }
+        (output, target) => Err(format!("target {target:?}, where the spec says {output:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sequences of `index + 1` steps, each value 10 * index + step; two channels.
+    struct Ragged {
+        spec: Spec,
+        bad_label: bool,
+    }
+
+    impl Ragged {
+        fn new(bad_label: bool) -> Self {
+            let output = Output::PerStep { classes: 4 };
+            Self { spec: Spec { name: "ragged".into(), steps: 4, channels: 2, output }, bad_label }
+        }
+    }
+
+    impl SequenceDataset for Ragged {
+        fn spec(&self) -> &Spec {
+            &self.spec
+        }
+        fn len(&self) -> usize {
+            4
+        }
+        fn sample(&self, index: usize) -> Result<Sample, DataError> {
+            let steps = index + 1;
+            let inputs = (0..steps).flat_map(|t| [(10 * index + t) as f32; 2]).collect();
+            let label = if self.bad_label { 4 } else { index };
+            let labels = (0..steps).map(|t| (t + 1 == steps).then_some(label)).collect();
+            Ok(Sample { inputs, steps, target: Target::Classes(labels) })
+        }
+    }
+
+    #[test]
+    fn pads_to_the_longest_and_is_time_first() {
+        let batch = Batch::collate(&Ragged::new(false), &[2, 0]).unwrap();
+        assert_eq!((batch.steps, batch.batch, batch.channels), (3, 2, 2));
+        assert_eq!(batch.inputs, [20., 20., 0., 0., 21., 21., 0., 0., 22., 22., 0., 0.]);
+        assert_eq!(batch.lengths, Some(vec![3, 1]));
+        assert_eq!(
+            batch.targets,
+            BatchTargets::PerStep(vec![None, Some(0), None, None, Some(2), None])
+        );
+        assert_eq!(batch.indices, [2, 0]);
+    }
+
+    #[test]
+    fn equal_lengths_need_no_list() {
+        assert_eq!(Batch::collate(&Ragged::new(false), &[1, 1]).unwrap().lengths, None);
+    }
+
+    #[test]
+    fn a_label_beyond_the_classes_is_refused_by_name_and_index() {
+        let message = Batch::collate(&Ragged::new(true), &[1]).unwrap_err().to_string();
+        assert!(message.contains("`ragged`, sample 1: label 4"), "{message}");
+    }
+
+    #[test]
+    fn no_indices_make_no_batch() {
+        let error = Batch::collate(&Ragged::new(false), &[]).unwrap_err();
+        assert!(matches!(error, DataError::Empty { .. }));
+    }
+}

@@ -1,0 +1,183 @@
+//! The data sets that are known, from `datasets/manifest.toml`: what they are, where their files
+//! come from and where they are looked for.
+//!
+//! ```
+//! let mnist = egru_data::catalogue::find("mnist")?;
+//! assert_eq!(mnist.files.len(), 4);
+//! assert!(egru_data::catalogue().iter().any(|info| info.is_generated()));
+//! # Ok::<(), egru_data::DataError>(())
+//! ```
+
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DataError, fetch::placement};
+
+/// Name of MNIST in the catalogue.
+pub const MNIST: &str = "mnist";
+
+/// One data set of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetInfo {
+    /// Name for the command line, and of its folder under the data root.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// What it holds, in a sentence.
+    pub description: String,
+    /// Values of `name` in a recipe's `[data]` table that read it.
+    pub used_by: Vec<String>,
+    /// Terms of use.
+    pub licence: String,
+    /// The publication to cite.
+    pub citation: String,
+    /// Its files; none if it is generated.
+    #[serde(default)]
+    pub files: Vec<FileInfo>,
+}
+
+/// One published file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileInfo {
+    /// File name.
+    pub name: String,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// Size.
+    pub bytes: u64,
+    /// Where to fetch it, in order of preference.
+    pub urls: Vec<String>,
+    /// The same file decompressed, which is as good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain: Option<PlainFile>,
+    /// For a `.tar.gz`: how to unpack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpack: Option<Unpack>,
+}
+
+/// The decompressed form of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlainFile {
+    /// File name.
+    pub name: String,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// Size.
+    pub bytes: u64,
+}
+
+/// How an archive is unpacked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unpack {
+    /// Folder to unpack into, beside the archive. It exists only when complete.
+    pub folder: String,
+    /// The most that all of its files may hold together.
+    pub max_bytes: u64,
+}
+
+/// Every known data set, in the manifest's order.
+pub fn catalogue() -> &'static [DatasetInfo] {
+    static CATALOGUE: LazyLock<Vec<DatasetInfo>> = LazyLock::new(|| {
+        // The text is part of the program, and a test parses it.
+        parse(include_str!("../../../datasets/manifest.toml")).expect("the manifest is valid TOML")
+    });
+    &CATALOGUE
+}
+
+/// Parses a manifest: an array of tables `[[dataset]]`.
+///
+/// # Errors
+/// The parser's, with the position.
+pub fn parse(manifest: &str) -> Result<Vec<DatasetInfo>, toml::de::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Manifest {
+        dataset: Vec<DatasetInfo>,
+    }
+    toml::from_str(manifest).map(|Manifest { dataset }| dataset)
+}
+
+/// The data set called `name`, or read by recipes under that name.
+///
+/// # Errors
+/// [`DataError::Config`] with the names that exist.
+pub fn find(name: &str) -> Result<&'static DatasetInfo, DataError> {
+    let all = catalogue();
+    let found = all
+        .iter()
+        .find(|info| info.name == name)
+        .or_else(|| all.iter().find(|info| info.used_by.iter().any(|user| user == name)));
+    found.ok_or_else(|| DataError::Config {
+        field: "data set",
+        value: format!("`{name}`"),
+        problem: format!(
+            "known are {}",
+            all.iter().map(|info| info.name.as_str()).collect::<Vec<_>>().join(", ")
+        ),
+    })
+}
+
+impl DatasetInfo {
+    /// Whether it is made by this program instead of read from files.
+    pub fn is_generated(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The folder of its files under the data root.
+    pub fn folder(&self, root: &Path) -> PathBuf {
+        root.join(&self.name)
+    }
+
+    /// Every path at which `file` is accepted, best first: in the set's folder, then directly under
+    /// the root; as published, then decompressed.
+    pub fn candidates(&self, file: &FileInfo, root: &Path) -> Vec<PathBuf> {
+        let names = || std::iter::once(&file.name).chain(file.plain.as_ref().map(|p| &p.name));
+        let folders = [self.folder(root), root.to_path_buf()];
+        folders.iter().flat_map(|folder| names().map(|name| folder.join(name))).collect()
+    }
+
+    /// Where `file` is, if it is there.
+    pub fn locate(&self, file: &FileInfo, root: &Path) -> Option<PathBuf> {
+        self.candidates(file, root).into_iter().find(|path| path.is_file())
+    }
+
+    /// Where the file is whose name starts with `name`.
+    ///
+    /// # Errors
+    /// [`DataError::Missing`], with every place looked in and how to get it.
+    pub(crate) fn find(&self, name: &str, root: &Path) -> Result<PathBuf, DataError> {
+        let file = self.files.iter().find(|file| file.name.starts_with(name));
+        file.and_then(|file| self.locate(file, root)).ok_or_else(|| DataError::Missing {
+            dataset: self.name.clone(),
+            file: file.map_or(name, |file| &file.name).to_owned(),
+            looked_for: file.map(|file| self.candidates(file, root)).unwrap_or_default(),
+            remedy: placement(self, Some(root)),
+        })
+    }
+
+    /// The data root, which a set of files cannot do without.
+    ///
+    /// # Errors
+    /// [`DataError::NoRoot`], with how to get the files.
+    pub fn require_root<'a>(&self, root: Option<&'a Path>) -> Result<&'a Path, DataError> {
+        root.ok_or_else(|| DataError::NoRoot {
+            dataset: self.name.clone(),
+            remedy: placement(self, None),
+        })
+    }
+
+    /// Whether one of the published files, as published or decompressed, has this checksum.
+    pub(crate) fn knows(&self, sha256: &str) -> bool {
+        self.files.iter().any(|file| {
+            file.sha256 == sha256 || file.plain.as_ref().is_some_and(|plain| plain.sha256 == sha256)
+        })
+    }
+}

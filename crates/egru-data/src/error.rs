@@ -1,0 +1,131 @@
+//! The one error type of the crate. Every message names the file or field and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::{fetch::FetchError, idx::IdxError};
+
+/// Why a data set could not be loaded, read or batched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The data set is read from files, and no folder was given to look in.
+    #[error(
+        "data set `{dataset}` is read from files and no data folder was given: pass --data DIR or set EGRU_DATA.\n{remedy}"
+    )]
+    NoRoot {
+        /// Name in the catalogue.
+        dataset: String,
+        /// How to get the files.
+        remedy: String,
+    },
+    /// A file is in none of the places where it is looked for.
+    #[error("data set `{dataset}`: {file} is missing. Looked for:\n{}{remedy}", lines(looked_for))]
+    Missing {
+        /// Name in the catalogue.
+        dataset: String,
+        /// Name of the file.
+        file: String,
+        /// Every path tried.
+        looked_for: Vec<PathBuf>,
+        /// How to get the file.
+        remedy: String,
+    },
+    /// An IDX file is damaged or is something else.
+    #[error("{}: {source}.\n{remedy}", path.display())]
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: IdxError,
+        /// How to get a good one.
+        remedy: String,
+    },
+    /// Two files that belong together hold different numbers of items.
+    #[error(
+        "{} holds {image_count} images but {} holds {label_count} labels: they are not a pair.\n{remedy}",
+        images.display(), labels.display()
+    )]
+    CountMismatch {
+        /// The image file.
+        images: PathBuf,
+        /// Items in it.
+        image_count: usize,
+        /// The label file.
+        labels: PathBuf,
+        /// Items in it.
+        label_count: usize,
+        /// How to get a pair.
+        remedy: String,
+    },
+    /// The operating system refused something.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A setting is outside its range.
+    #[error("{field} = {value} is not usable: {problem}")]
+    Config {
+        /// Path of the field in the recipe, such as `data.valid_fraction`.
+        field: &'static str,
+        /// The value given.
+        value: String,
+        /// What is wrong and which values work.
+        problem: String,
+    },
+    /// A set without samples cannot be batched.
+    #[error("data set `{dataset}` is empty: ask for at least one sample in every split")]
+    Empty {
+        /// Name in the set's [`Spec`](crate::Spec).
+        dataset: String,
+    },
+    /// A sample was asked for by an index that the set does not have.
+    #[error("data set `{dataset}` has {len} samples (0 to {last}), so there is no sample {index}", last = len.saturating_sub(1))]
+    Index {
+        /// Name in the set's [`Spec`](crate::Spec).
+        dataset: String,
+        /// The index asked for.
+        index: usize,
+        /// Samples in the set.
+        len: usize,
+    },
+    /// A sample contradicts its set's [`Spec`](crate::Spec).
+    #[error("data set `{dataset}`, sample {index}: {problem}; correct its SequenceDataset::sample")]
+    Sample {
+        /// Name in the set's [`Spec`](crate::Spec).
+        dataset: String,
+        /// The sample.
+        index: usize,
+        /// The contradiction.
+        problem: String,
+    },
+    /// A loader's worker thread could not start, or panicked.
+    #[error("a data loading thread failed: {message}")]
+    Worker {
+        /// The panic's message or the system's reason.
+        message: String,
+    },
+    /// Files could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+}
+
+impl DataError {
+    /// For `map_err`: an I/O failure with the path and the attempted action, a verb.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// One indented path a line.
+fn lines(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!("  {}\n", path.display())).collect()
+}
