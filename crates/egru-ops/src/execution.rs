@@ -37,6 +37,13 @@ pub struct PathReport {
     pub reason: String,
 }
 
+impl PathReport {
+    /// The report of what runs on plain tensor operations on `device`, and why.
+    pub fn naive(device: &Device, reason: impl Into<String>) -> Self {
+        Self { path: Path::Naive, backend: backends::name(device), reason: reason.into() }
+    }
+}
+
 impl std::fmt::Display for PathReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = match self.path {
@@ -74,12 +81,11 @@ impl Execution {
         device: &Device,
         dtype: DType,
     ) -> Result<PathReport, OpError> {
-        let backend = backends::of(device);
-        let name = backend.map_or_else(|| backends::describe(device), str::to_owned);
-        let fused = match (backend, dtype) {
-            (None, _) => Err(format!("`{name}` has no kernels for this operation")),
-            (Some(_), DType::F32 | DType::F64) => Ok(()),
-            (Some(_), other) => Err(format!("the kernels take f32 and f64, not {other:?}")),
+        let name = backends::name(device);
+        let fused = match (backends::has_kernels(device), dtype) {
+            (false, _) => Err(format!("`{name}` has no kernels for this operation")),
+            (true, DType::F32 | DType::F64) => Ok(()),
+            (true, other) => Err(format!("the kernels take f32 and f64, not {other:?}")),
         };
         let (path, reason) = match (self.path, fused) {
             (PathChoice::Naive, _) => (Path::Naive, "asked for".to_owned()),

@@ -31,6 +31,7 @@ mod check;
 mod error;
 mod execution;
 mod heaviside;
+mod series;
 
 pub mod egru_sequence;
 pub mod event_linear;
@@ -43,3 +44,4 @@ pub use error::OpError;
 pub use event_linear::event_linear;
 pub use execution::{Execution, Path, PathChoice, PathReport};
 pub use heaviside::heaviside;
+pub use series::unstack;

@@ -1,7 +1,7 @@
 //! What a cell returns, and the time loop, written once for all cells.
 
-use burn::tensor::{Bool, Device, Tensor};
-use egru_ops::{Execution, Path, PathReport};
+use burn::tensor::{Bool, Tensor};
+use egru_ops::{Execution, PathReport, unstack};
 
 use crate::{Cell, CellError, CellState, lengths};
 
@@ -111,34 +111,7 @@ impl StepOutput {
 
 /// The report of a cell that runs on plain tensor operations.
 pub(crate) fn plain_path(x: &Tensor<3>) -> PathReport {
-    PathReport {
-        path: Path::Naive,
-        backend: backend_name(&x.device()),
-        reason: "this cell runs on plain tensor operations".to_owned(),
-    }
-}
-
-/// The backend of a device, e.g. `flex`: Burn offers it only as part of a device's debug text,
-/// `Device<Flex(Cpu)>`.
-fn backend_name(device: &Device) -> String {
-    let text = format!("{:?}", device.clone().inner());
-    let name = text.trim_start_matches("Device<");
-    name.split(['(', '>']).next().unwrap_or(name).to_lowercase()
-}
-
-/// The steps of a series `[T, B, C]`, each `[B, C]`.
-///
-/// By halves rather than one slice per step: the gradient of a slice is as large as what it was cut
-/// from, so that `T` slices of the whole would cost `T^2` backward; halves cost `T log T`.
-pub fn unstack(series: Tensor<3>) -> Vec<Tensor<2>> {
-    let [steps, batch, channels] = series.dims();
-    if steps == 1 {
-        return vec![series.reshape([batch, channels])];
-    }
-    let half = steps / 2;
-    let mut out = unstack(series.clone().narrow(0, 0, half));
-    out.extend(unstack(series.narrow(0, half, steps - half)));
-    out
+    PathReport::naive(&x.device(), "this cell runs on plain tensor operations")
 }
 
 /// The time loop over [`Cell::step`].

@@ -14,24 +14,22 @@ use burn::backend::{
 };
 use burn::tensor::Device;
 
-/// A backend's name and whether a device is its own.
-type Owner = (&'static str, fn(&DispatchDevice) -> bool);
-
-/// The name of the device's backend, if it has kernels.
-pub(crate) fn of(device: &Device) -> Option<&'static str> {
-    let device = device.clone().inner();
-    let owners: &[Owner] = &[
+/// Whether the device's backend has kernels.
+pub(crate) fn has_kernels(device: &Device) -> bool {
+    let owners: &[fn(&DispatchDevice) -> bool] = &[
         #[cfg(feature = "flex")]
-        ("flex", flex::owns),
+        flex::owns,
         #[cfg(feature = "ndarray")]
-        ("ndarray", ndarray::owns),
+        ndarray::owns,
     ];
-    owners.iter().find(|(_, owns)| owns(device.as_dispatch())).map(|(name, _)| *name)
+    let device = device.clone().inner();
+    owners.iter().any(|owns| owns(device.as_dispatch()))
 }
 
-/// A name for a device whose backend has no kernels.
-pub(crate) fn describe(device: &Device) -> String {
-    format!("{:?}", device.clone().inner()).to_lowercase()
+/// The name of the device's backend, by its feature.
+pub(crate) fn name(device: &Device) -> String {
+    let device = format!("{:?}", device.clone().inner().as_dispatch()).to_lowercase();
+    device.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
 }
 
 /// An optional tensor of an operation's inputs or outputs.

@@ -1,24 +1,23 @@
 //! The law: the EGRU in plain differentiable tensor operations.
 
-use burn::tensor::{Tensor, TensorData, activation::sigmoid};
+use burn::tensor::{Bool, Tensor, TensorData};
 use egru_kernels::EgruParams;
 
 use super::{EgruInputs, EgruOutputs, EgruState, Zoneout};
-use crate::heaviside;
+use crate::{heaviside, unstack};
 
 pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutputs {
-    let [steps, batch, _] = inputs.x.dims();
+    let [_, batch, _] = inputs.x.dims();
     let [hidden] = inputs.theta.dims();
     let theta = inputs.theta.unsqueeze::<2>();
     let bias_w = inputs.bias_w.unsqueeze::<2>();
     let bias_r = inputs.bias_r.unsqueeze::<2>();
-    let at = |x: &Tensor<3>, t: usize| x.clone().slice([t..t + 1]).squeeze_dim::<2>(0);
     let gate = |x: &Tensor<2>, k: usize| x.clone().slice([0..batch, k * hidden..(k + 1) * hidden]);
 
     let EgruState { mut c, mut y, mut trace } = inputs.state;
     let mut series: [Vec<Tensor<2>>; 5] = Default::default();
-    for t in 0..steps {
-        let a = at(&inputs.x, t).matmul(inputs.w.clone()) + bias_w.clone();
+    for (t, x) in unstack(inputs.x).into_iter().enumerate() {
+        let a = x.matmul(inputs.w.clone()) + bias_w.clone();
         let h = y.matmul(inputs.r.clone()) + bias_r.clone();
         let z = sigmoid(gate(&a, 0) + gate(&h, 0));
         let r = sigmoid(gate(&a, 1) + gate(&h, 1));
@@ -27,7 +26,7 @@ pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutp
         let u = match &inputs.zoneout {
             Zoneout::Off => u,
             Zoneout::Mask(mask) => {
-                let m = at(mask, t);
+                let m = mask.clone().slice([t..t + 1]).squeeze_dim::<2>(0);
                 m.clone() * u + m.neg().add_scalar(1.0) * c.clone()
             }
             Zoneout::Keep(keep) => u * *keep + c.clone() * (1.0 - keep),
@@ -42,10 +41,8 @@ pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutp
         if let Some(lengths) = &inputs.lengths {
             let over: Vec<bool> =
                 lengths.iter().flat_map(|&n| std::iter::repeat_n(t >= n, hidden)).collect();
-            let over = Tensor::<2, burn::tensor::Bool>::from_data(
-                TensorData::new(over, [batch, hidden]),
-                &c.device(),
-            );
+            let over =
+                Tensor::<2, Bool>::from_data(TensorData::new(over, [batch, hidden]), &c.device());
             c_new = c_new.mask_where(over.clone(), c.detach());
             trace_new = trace_new.mask_where(over.clone(), trace.detach());
             [y, o, window] = [y, o, window].map(|x| x.mask_fill(over.clone(), 0.0));
@@ -57,4 +54,9 @@ pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutp
     }
     let [y, c, o, trace, window] = series.map(|all| Tensor::stack(all, 0));
     EgruOutputs { y, c, o, trace, window }
+}
+
+/// Through `tanh`, since Burn's own sigmoid rounds to f32 on some backends, in f64 too.
+fn sigmoid(x: Tensor<2>) -> Tensor<2> {
+    x.mul_scalar(0.5).tanh().mul_scalar(0.5).add_scalar(0.5)
 }

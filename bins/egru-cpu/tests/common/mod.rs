@@ -1,0 +1,84 @@
+//! Running the built program.
+#![allow(dead_code)] // Every test file uses another part of this.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program under test, without the data folder of whoever runs the tests.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egru-cpu"));
+    command.env_remove("EGRU_DATA");
+    command
+}
+
+/// Runs the program to its end.
+pub fn egru(args: &[&str]) -> Output {
+    program().args(args).output().expect("the program starts")
+}
+
+/// Standard output of a successful command.
+#[track_caller]
+pub fn succeeds(args: &[&str]) -> String {
+    let output = egru(args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Standard error of a command that fails with `status`, without a panic.
+#[track_caller]
+pub fn fails(args: &[&str], status: i32) -> String {
+    let output = egru(args);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {error}{}", text(&output.stdout));
+    assert!(!error.contains("panic"), "{error}");
+    error
+}
+
+/// The JSON object in the last line of a successful command's standard output.
+#[track_caller]
+pub fn json(args: &[&str]) -> serde_json::Value {
+    last_json(&succeeds(&[args, &["--format", "json"]].concat()))
+}
+
+/// The JSON object in the last line.
+#[track_caller]
+pub fn last_json(stdout: &str) -> serde_json::Value {
+    let line = stdout.lines().last().expect("a last line");
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A path as an argument.
+pub fn arg(path: &Path) -> &str {
+    path.to_str().expect("a temporary path is UTF-8")
+}
+
+/// A quickstart of a second: few samples, few units.
+pub const TINY: &[&str] = &[
+    "train",
+    "quickstart",
+    "--set",
+    "data.train=64",
+    "--set",
+    "data.valid=16",
+    "--set",
+    "data.test=16",
+    "--set",
+    "model.layers=[8]",
+    "--set",
+    "training.batch_size=16",
+    "--set",
+    "training.epochs=1",
+];
+
+/// The only run under `runs`.
+#[track_caller]
+pub fn only_run(runs: &Path) -> PathBuf {
+    let mut entries = std::fs::read_dir(runs).expect("the runs folder").map(|e| e.unwrap().path());
+    let run = entries.next().expect("a run");
+    assert_eq!(entries.next(), None, "one run only");
+    run
+}

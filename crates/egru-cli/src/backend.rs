@@ -1,0 +1,99 @@
+//! The backends that a binary offers, and the choice among them.
+
+use burn::tensor::Device;
+use thiserror::Error;
+
+/// A backend that a binary knows of, compiled in or not.
+///
+/// The first compiled entry of the list given to [`run`](crate::run) is the default.
+#[derive(Clone, Copy)]
+pub struct BackendEntry {
+    /// What `--backend` calls it.
+    pub name: &'static str,
+    /// The cargo feature of the binary that adds it.
+    pub feature: &'static str,
+    /// One line for people.
+    pub description: &'static str,
+    /// Whether this binary has it.
+    pub compiled: bool,
+    /// The device of an index (`""` when none was given), or why there is no such device. Not called
+    /// unless `compiled`.
+    pub device: fn(index: &str) -> Result<Device, String>,
+}
+
+/// Why a backend cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub(crate) enum BackendError {
+    #[error(
+        "backend `{name}` is not compiled into this program: build it with `--features {feature}`"
+    )]
+    NotCompiled { name: String, feature: String },
+    #[error("there is no backend `{name}`; this program knows: {known}")]
+    Unknown { name: String, known: String },
+    #[error("backend `{name}` has no device `{index}`: {problem}")]
+    NoDevice { name: String, index: String, problem: String },
+    #[error(
+        "no backend is compiled into this program: build it with one of `--features {features}`"
+    )]
+    None { features: String },
+}
+
+/// The chosen backend's entry and device; `choice` is `NAME` or `NAME:INDEX`.
+pub(crate) fn select<'a>(
+    backends: &'a [BackendEntry],
+    choice: Option<&str>,
+) -> Result<(&'a BackendEntry, Device), BackendError> {
+    let (name, index) = match choice {
+        Some(choice) => choice.split_once(':').unwrap_or((choice, "")),
+        None => match backends.iter().find(|entry| entry.compiled) {
+            Some(entry) => (entry.name, ""),
+            None => return Err(BackendError::None { features: join(backends, |e| e.feature) }),
+        },
+    };
+    let entry = backends.iter().find(|entry| entry.name == name).ok_or_else(|| {
+        BackendError::Unknown { name: name.to_owned(), known: join(backends, |e| e.name) }
+    })?;
+    if !entry.compiled {
+        let (name, feature) = (name.to_owned(), entry.feature.to_owned());
+        return Err(BackendError::NotCompiled { name, feature });
+    }
+    let device = (entry.device)(index).map_err(|problem| BackendError::NoDevice {
+        name: name.to_owned(),
+        index: index.to_owned(),
+        problem,
+    })?;
+    Ok((entry, device))
+}
+
+fn join(backends: &[BackendEntry], part: fn(&BackendEntry) -> &'static str) -> String {
+    backends.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &'static str, compiled: bool) -> BackendEntry {
+        BackendEntry {
+            name,
+            feature: name,
+            description: "",
+            compiled,
+            device: |index| Err(format!("not `{index}`")),
+        }
+    }
+
+    fn error(choice: Option<&str>, backends: &[BackendEntry]) -> String {
+        select(backends, choice).map(|(entry, _)| entry.name).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        let backends = [entry("tch", false), entry("flex", true)];
+        assert!(error(Some("tch"), &backends).contains("--features tch"));
+        assert!(error(Some("cuda"), &backends).contains("knows: tch, flex"));
+        assert!(error(Some("flex:3"), &backends).contains("no device `3`"));
+        assert!(error(None, &backends).contains("`flex`"), "the first compiled one is the default");
+        assert!(error(None, &backends[..1]).contains("no backend is compiled"));
+    }
+}

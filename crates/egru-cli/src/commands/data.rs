@@ -1,0 +1,106 @@
+//! `data`: list, fetch, verify and show data sets.
+
+mod show;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use egru_data::fetch::{self, FetchOptions, FileState, Report};
+use egru_data::{DatasetInfo, catalogue};
+use serde_json::json;
+
+use super::{Context, Outcome};
+use crate::args::DataCommand;
+use crate::progress::FetchProgress;
+use crate::table::list;
+
+/// Runs one of the `data` commands.
+pub(crate) fn run(context: &Context<'_>, command: &DataCommand) -> Outcome {
+    match command {
+        DataCommand::List => list_all(context),
+        DataCommand::Fetch { name, data, offline } => {
+            fetch_one(context, name, data.as_deref(), *offline)
+        }
+        DataCommand::Verify { name, data } => verify(context, name.as_deref(), data.as_deref()),
+        DataCommand::Show { name, sample, seed, data } => {
+            show::run(context, name, *sample, *seed, data.as_deref())
+        }
+    }
+}
+
+fn list_all(context: &Context<'_>) -> Outcome {
+    for info in catalogue() {
+        let files = match info.files.as_slice() {
+            [] => "generated, no file needed".to_owned(),
+            files => {
+                let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+                let place = info.folder(Path::new("DATA"));
+                format!("{} files, {} bytes, in {}", files.len(), bytes, place.display())
+            }
+        };
+        context.out.say(format!("{}: {}", info.name, info.title))?;
+        context.out.say(list([
+            ("what", info.description.clone()),
+            ("recipes' data.name", info.used_by.join(", ")),
+            ("files", files),
+            ("licence", info.licence.clone()),
+            ("cite", info.citation.clone()),
+        ]))?;
+        context.out.say("")?;
+    }
+    context.out.say("Files are looked for under the folder given by --data or EGRU_DATA.")?;
+    context.out.finish(&json!({ "datasets": catalogue() }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch_one(context: &Context<'_>, name: &str, root: Option<&Path>, offline: bool) -> Outcome {
+    let info = catalogue::find(name)?;
+    let files = if info.is_generated() {
+        context.out.say(fetch::placement(info, root))?;
+        Vec::new()
+    } else {
+        let progress = FetchProgress::new(context.out);
+        let options = FetchOptions { offline, progress: &progress };
+        fetch::fetch(info, info.require_root(root)?, options)?
+    };
+    for file in &files {
+        let what = if file.fetched { "fetched" } else { "already there" };
+        context.out.say(format!("{} {what}, checksum correct", file.path.display()))?;
+    }
+    context.out.finish(&json!({ "dataset": info.name, "files": files }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Exit status 1 when a file is missing or corrupt, so that scripts notice.
+fn verify(context: &Context<'_>, name: Option<&str>, root: Option<&Path>) -> Outcome {
+    let infos: Vec<&DatasetInfo> = match name {
+        Some(name) => vec![catalogue::find(name)?],
+        None => catalogue().iter().filter(|info| !info.is_generated()).collect(),
+    };
+    let mut reports = Vec::new();
+    for info in &infos {
+        if info.is_generated() {
+            context.out.say(format!("{} is generated: there is nothing to verify", info.name))?;
+            reports.push(Report { dataset: info.name.clone(), files: Vec::new() });
+        } else {
+            reports.push(fetch::verify(info, info.require_root(root)?)?);
+        }
+    }
+    for (info, report) in infos.iter().zip(&reports) {
+        let state = |state: &FileState| match state {
+            FileState::Ok => "ok".to_owned(),
+            FileState::Missing => "MISSING".to_owned(),
+            FileState::Corrupt { expected, got } => {
+                format!("CORRUPT: sha256 {got}, published {expected}")
+            }
+        };
+        let lines = report.files.iter().map(|file| (file.name.as_str(), state(&file.state)));
+        context.out.say(list(lines))?;
+        if !report.all_ok() {
+            context.out.say(fetch::placement(info, root))?;
+        }
+    }
+    let ok = reports.iter().all(Report::all_ok);
+    context.out.finish(&json!({ "ok": ok, "datasets": reports }))?;
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

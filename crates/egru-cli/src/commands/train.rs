@@ -1,0 +1,82 @@
+//! `train`: from a recipe, or a stopped run, to a trained network and its report.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use egru_train::report_data::{Comparison, Summary};
+use egru_train::{InspectRequest, Recipe, RunDir, TrainOptions, write_atomic};
+use serde_json::json;
+
+use super::{Context, Outcome};
+use crate::args::TrainArgs;
+use crate::comparison::{self, compare};
+use crate::interrupt::{INTERRUPTED, on_interrupt};
+use crate::place;
+use crate::report::write_page;
+use crate::summary::{comparison_table, summary_table};
+
+/// Trains, then compares the time per step and writes the report.
+pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
+    let out = context.out;
+    let recipe = match (&args.recipe, &args.recipe_file, &args.resume) {
+        (_, _, Some(run)) => RunDir::open(run)?.1,
+        (_, Some(file), _) => Recipe::from_file(file)?,
+        (Some(name), _, _) => Recipe::named(name)?,
+        (None, None, None) => anyhow::bail!("give a recipe, --recipe FILE or --resume RUN"),
+    };
+    let recipe = context.registry.resolve(&recipe.with_overrides(&args.all_overrides())?)?;
+    let mut options = place::options(context, &args.place, &args.runs)?;
+    place::fetch_missing(context, &args.place, &recipe)?;
+    options.dashboard = args.tui && out.is_terminal();
+    let interrupter = options.interrupter.clone();
+    on_interrupt(move || interrupter.stop(Some("interrupted")))?;
+
+    out.say(format!(
+        "{} (seed {}): {} on {}",
+        recipe.name, recipe.seed, recipe.model.cell.name, options.caller.backend
+    ))?;
+    let summary = match &args.resume {
+        Some(run) => context.registry.resume(run, &options)?,
+        None => context.registry.train(&recipe, &options)?,
+    };
+    if summary.interrupted {
+        let program = context.command_line.first().map_or("egru", String::as_str);
+        out.say(format!(
+            "\nstopped at a checkpoint; go on with:\n  {program} train --resume {}{}",
+            summary.run_dir.display(),
+            args.place
+                .data
+                .as_ref()
+                .map_or_else(String::new, |d| format!(" --data {}", d.display()))
+        ))?;
+        out.finish(&json!(summary))?;
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+
+    out.say(format!("\n{}", summary_table(&summary)))?;
+    let comparison = compare(context.registry, &summary, &options)
+        .context("the network is trained and saved, but its step could not be timed")?;
+    out.say(format!("\n{}", comparison_table(&comparison)))?;
+    let page = report(context, &summary, &comparison, &options)
+        .context("the network is trained and saved, but its report could not be written")?;
+    out.say(format!("\nreport: {}", page.display()))?;
+
+    let mut result = json!(summary);
+    result["report"] = json!(page.display().to_string());
+    result["comparison"] = json!(comparison);
+    out.finish(&result)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(
+    context: &Context<'_>,
+    summary: &Summary,
+    comparison: &Comparison,
+    options: &TrainOptions,
+) -> anyhow::Result<std::path::PathBuf> {
+    let run: &Path = &summary.run_dir;
+    write_atomic(&comparison::file(run), json!(comparison).to_string().as_bytes())?;
+    let inspection = context.registry.inspect(run, InspectRequest::default(), options)?;
+    write_page(run, &inspection, Some(comparison))
+}

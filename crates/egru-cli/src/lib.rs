@@ -1,0 +1,145 @@
+//! The one command line that every egru binary runs.
+//!
+//! A binary names its backends and cells and calls [`run`]; the rest is here. A cell of one's own
+//! needs a line more and changes nothing else:
+//!
+//! ```no_run
+//! use egru_cli::{BackendEntry, Device, Registry};
+//!
+//! /// A backend whose device is picked by index; a real binary returns `Device::flex()` or the like.
+//! fn device(index: &str) -> Result<Device, String> {
+//!     Err(format!("no device `{index}` in this example"))
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let backend = BackendEntry {
+//!         name: "mine", feature: "mine", description: "an example", compiled: true, device,
+//!     };
+//!     // `.with::<MyCell>()` adds a cell to those that recipes can name.
+//!     let registry = Registry::default();
+//!     egru_cli::run(registry, &[backend], std::env::args_os())
+//! }
+//! ```
+//!
+//! Conventions: text for people goes to standard output, or to standard error with `--format json`,
+//! where the last line of standard output is one JSON object. Errors go to standard error. Exit status:
+//! 0 success, 1 failure, 2 something typed wrong, 130 interrupted (and resumable).
+
+mod args;
+mod backend;
+mod commands;
+mod comparison;
+mod interrupt;
+mod output;
+mod place;
+mod progress;
+mod report;
+mod summary;
+mod table;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use egru_data::DataError;
+use egru_train::{RecipeError, TrainError};
+
+use crate::args::{Cli, Command};
+use crate::commands::Context;
+use crate::output::Output;
+
+pub use backend::BackendEntry;
+pub use burn::tensor::Device;
+pub use egru_train::Registry;
+
+/// Exit status for something typed wrong, as clap uses it.
+const USAGE: u8 = 2;
+
+/// Runs one command: `args` is the whole command line, the program's name first.
+///
+/// Prints its errors; see the crate's head for the exit status.
+pub fn run(
+    registry: Registry,
+    backends: &[BackendEntry],
+    args: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too. A closed pipe is no reason to complain.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
+        }
+    };
+    let command_line: Vec<String> =
+        args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let context = Context {
+        registry: &registry,
+        backends,
+        out: Output::new(cli.format),
+        command_line: &command_line,
+    };
+    let outcome = match &cli.command {
+        Command::Recipes { name } => commands::recipes::run(&context, name.as_deref()),
+        Command::Train(args) => commands::train::run(&context, args),
+        Command::Eval(args) => commands::eval::run(&context, args),
+        Command::Data(command) => commands::data::run(&context, command),
+        Command::Inspect(args) => commands::inspect::run(&context, args),
+        Command::Devices => commands::devices::run(&context),
+    };
+    match outcome {
+        Ok(status) => status,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr().lock(), "error: {}", message(&error));
+            ExitCode::from(status(&error))
+        }
+    }
+}
+
+/// Whoever read our output stopped reading, as `head` does: nothing is wrong.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// An error and its causes; a cause that an outer message already contains is not repeated.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |message, cause| {
+        match (message.is_empty(), message.contains(&cause)) {
+            (true, _) => cause,
+            (_, true) => message,
+            (_, false) => format!("{message}: {cause}"),
+        }
+    })
+}
+
+/// What was typed wrong is told apart from what went wrong.
+fn status(error: &anyhow::Error) -> u8 {
+    let typed_wrong = error.is::<backend::BackendError>()
+        || error.is::<RecipeError>()
+        || matches!(error.downcast_ref(), Some(TrainError::Recipe(_)))
+        || matches!(error.downcast_ref(), Some(DataError::Config { .. }));
+    if typed_wrong { USAGE } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow::anyhow!("disk full").context("cannot write x: disk full; free space");
+        assert_eq!(message(&error), "cannot write x: disk full; free space");
+        let error = anyhow::anyhow!("disk full").context("cannot save");
+        assert_eq!(message(&error), "cannot save: disk full");
+    }
+
+    #[test]
+    fn the_status_tells_typing_from_failing() {
+        let unknown = egru_train::Recipe::named("nothing").unwrap_err();
+        assert_eq!(status(&unknown.into()), USAGE);
+        assert_eq!(status(&anyhow::anyhow!("disk full")), 1);
+    }
+}

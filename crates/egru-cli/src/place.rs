@@ -1,0 +1,61 @@
+//! Where a command runs and finds its data: from what was typed to the options of a run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use egru_data::fetch::{self, FetchOptions};
+use egru_train::recipe::Recipe;
+use egru_train::{Caller, TrainOptions};
+
+use crate::args::PlaceArgs;
+use crate::backend;
+use crate::commands::Context;
+use crate::progress::{FetchProgress, TrainProgress};
+
+/// The options of a run: backend and threads chosen, progress shown.
+pub(crate) fn options(
+    context: &Context<'_>,
+    place: &PlaceArgs,
+    runs: &Path,
+) -> anyhow::Result<TrainOptions> {
+    let (entry, device) = backend::select(context.backends, place.backend.as_deref())?;
+    if let Some(threads) = place.threads {
+        egru_kernels::set_threads(usize::from(threads));
+        // The backends' own operations run on rayon's threads.
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(usize::from(threads))
+            .build_global()
+            .context("cannot set the number of threads")?;
+    }
+    let compiled = context.backends.iter().filter(|entry| entry.compiled);
+    let program = context.command_line.first().map(Path::new).and_then(Path::file_name);
+    let program = program.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let progress = TrainProgress::new(context.out);
+    Ok(TrainOptions {
+        caller: Caller {
+            program: format!("{program} {}", env!("CARGO_PKG_VERSION")),
+            backend: place.backend.clone().unwrap_or_else(|| entry.name.to_owned()),
+            features: compiled.map(|entry| entry.feature.to_owned()).collect(),
+            command_line: context.command_line.to_vec(),
+        },
+        data_root: place.data.clone(),
+        events: Arc::new(move |event| progress.show(event)),
+        ..TrainOptions::new(device, runs)
+    })
+}
+
+/// Fetches the files that `recipe` reads and that are missing, unless `--offline` was given. Without a
+/// data folder there is nowhere to put them: loading will say so.
+pub(crate) fn fetch_missing(
+    context: &Context<'_>,
+    place: &PlaceArgs,
+    recipe: &Recipe,
+) -> anyhow::Result<()> {
+    if let (Some(info), Some(root)) = (recipe.data.files()?, &place.data) {
+        let progress = FetchProgress::new(context.out);
+        let options = FetchOptions { offline: place.offline, progress: &progress };
+        fetch::fetch_missing(info, root, options)?;
+    }
+    Ok(())
+}

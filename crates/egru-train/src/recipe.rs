@@ -1,0 +1,304 @@
+//! Recipes: everything that decides what a run computes, in one TOML file.
+//!
+//! A recipe is complete on its own: [`Recipe::to_toml`] writes every default out, and reading that
+//! text again gives the same recipe. What only says *where* a run happens (device, folders) is no
+//! part of it; see [`TrainOptions`](crate::TrainOptions).
+//!
+//! Optional behaviour is switched off by a zero rather than by leaving a key out, so that a resolved
+//! recipe shows every key there is.
+//!
+//! ```
+//! use egru_train::Recipe;
+//!
+//! let recipe = Recipe::named("quickstart")?
+//!     .with_overrides(&[("training.epochs".into(), "2".into())])?;
+//! assert_eq!(recipe.training.epochs, 2);
+//! assert_eq!(Recipe::from_toml(&recipe.to_toml()?)?, recipe);
+//!
+//! let typo = recipe.with_overrides(&[("training.epoch".into(), "2".into())]).unwrap_err();
+//! assert!(typo.to_string().contains("did you mean `training.epochs`?"), "{typo}");
+//! # Ok::<(), egru_train::RecipeError>(())
+//! ```
+
+mod embedded;
+mod error;
+mod execution;
+mod tree;
+mod validate;
+
+use std::path::Path;
+
+use egru::readout::Readout;
+use egru_data::DatasetConfig;
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+pub use embedded::EMBEDDED;
+pub use error::RecipeError;
+pub(crate) use error::did_you_mean;
+pub use execution::{ExecutionRecipe, PathName, ProductsName};
+pub(crate) use tree::read as read_table;
+
+/// A whole experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Names the run directory: letters, digits, `-` and `_`.
+    pub name: String,
+    /// One line for people.
+    #[serde(default)]
+    pub description: String,
+    /// Every random draw of the run follows from this number.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// The task.
+    pub data: DatasetConfig,
+    /// The network.
+    pub model: ModelRecipe,
+    /// The training loop.
+    pub training: TrainingRecipe,
+    /// The optimiser.
+    #[serde(default)]
+    pub optimiser: OptimiserRecipe,
+    /// The learning rate over time.
+    #[serde(default)]
+    pub schedule: ScheduleRecipe,
+    /// Terms added to the loss.
+    #[serde(default)]
+    pub regularise: RegulariseRecipe,
+    /// How the recurrent operation is executed; results agree to rounding.
+    #[serde(default)]
+    pub execution: ExecutionRecipe,
+}
+
+/// `[model]`: a stack of layers of one cell, and a read-out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecipe {
+    /// The cell: its name as `type`, beside the keys of that cell's own configuration.
+    pub cell: CellRecipe,
+    /// Units per layer, bottom first.
+    pub layers: Vec<usize>,
+    /// Probability of dropping an input of a layer above the first, with one mask per sample,
+    /// constant over time.
+    #[serde(default)]
+    pub dropout: f64,
+    /// Probability of dropping what the head reads, with one mask per sample.
+    #[serde(default)]
+    pub head_dropout: f64,
+    /// What the linear head reads.
+    #[serde(default)]
+    pub readout: Readout,
+}
+
+/// `[model.cell]`: only the cell itself, looked up in the [`Registry`](crate::Registry), can read
+/// the rest of the table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellRecipe {
+    /// The name that the cell is registered under.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// The cell's own keys.
+    #[serde(flatten)]
+    pub config: Table,
+}
+
+/// `[training]`: how long, and in what portions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRecipe {
+    /// Passes over the training split.
+    pub epochs: usize,
+    /// Sequences per batch.
+    pub batch_size: usize,
+    /// Sequences per batch of validation and test; `0` means `batch_size`.
+    #[serde(default)]
+    pub eval_batch_size: usize,
+    /// Batches whose gradients are averaged for one optimiser step.
+    #[serde(default = "one_usize")]
+    pub accumulate: usize,
+    /// Largest global gradient norm; longer gradients are scaled down to it. `0` is off.
+    #[serde(default)]
+    pub clip_norm: f64,
+    /// Epochs without a better validation score before training stops. `0` is off.
+    #[serde(default)]
+    pub patience: usize,
+    /// Optimiser steps between checkpoints inside an epoch, beside the one after each epoch. `0` is
+    /// off.
+    #[serde(default)]
+    pub checkpoint_every: usize,
+}
+
+/// The update rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimiserName {
+    /// Adam; weight decay enters the gradient (Kingma & Ba 2015).
+    #[default]
+    Adam,
+    /// AdamW; weight decay is decoupled (Loshchilov & Hutter 2019).
+    AdamW,
+}
+
+/// `[optimiser]`: Adam or AdamW.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimiserRecipe {
+    /// The update rule.
+    #[serde(rename = "type")]
+    pub name: OptimiserName,
+    /// Learning rate before the schedule.
+    pub learning_rate: f64,
+    /// Decay of the mean of gradients.
+    pub beta1: f64,
+    /// Decay of the mean of squared gradients.
+    pub beta2: f64,
+    /// Added to the root in the denominator.
+    pub epsilon: f64,
+    /// Weight decay of every parameter but the thresholds, which have none.
+    pub weight_decay: f64,
+    /// Factor on the thresholds' learning rate; `0` keeps them as initialised.
+    pub threshold_factor: f64,
+}
+
+impl Default for OptimiserRecipe {
+    fn default() -> Self {
+        Self {
+            name: OptimiserName::Adam,
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            threshold_factor: 1.0,
+        }
+    }
+}
+
+/// `[schedule]`: the learning rate over the epochs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ScheduleRecipe {
+    /// The same rate throughout.
+    #[default]
+    Constant,
+    /// The rate is multiplied by `gamma` after every `every` epochs.
+    Step {
+        /// Epochs between the drops.
+        every: usize,
+        /// Factor of each drop.
+        gamma: f64,
+    },
+    /// Constant for `from` epochs, then half a cosine down to `final_rate` at the last step.
+    Cosine {
+        /// Epochs at the full rate.
+        #[serde(default)]
+        from: usize,
+        /// Rate at the end.
+        #[serde(default)]
+        final_rate: f64,
+    },
+}
+
+/// `[regularise]`: the paper's two regularisers; see [`egru::regularise`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegulariseRecipe {
+    /// Pulls the mean activity towards a target.
+    pub activity: ActivityRecipe,
+    /// Keeps the states near their thresholds.
+    pub state: StateRecipe,
+}
+
+/// `[regularise.activity]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ActivityRecipe {
+    /// Factor of the term; `0` is off.
+    pub weight: f64,
+    /// Wanted share of active units, in `[0, 1]`.
+    pub target: f64,
+}
+
+impl Default for ActivityRecipe {
+    fn default() -> Self {
+        Self { weight: 0.0, target: 0.05 }
+    }
+}
+
+/// `[regularise.state]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateRecipe {
+    /// Factor of the term; `0` is off.
+    pub weight: f64,
+    /// How far below its threshold a state is pushed.
+    pub margin: f64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn one_usize() -> usize {
+    1
+}
+
+impl Recipe {
+    /// The embedded recipe called `name`.
+    ///
+    /// # Errors
+    /// [`RecipeError::UnknownRecipe`], with the names there are.
+    pub fn named(name: &str) -> Result<Self, RecipeError> {
+        Self::from_toml(embedded::text(name)?)
+    }
+
+    /// Reads a recipe from a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, or is not a valid recipe.
+    pub fn from_file(path: &Path) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| RecipeError::File { path: path.to_owned(), source })?;
+        Self::from_toml(&text)
+            .map_err(|source| RecipeError::In { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// Reads a recipe from TOML text.
+    ///
+    /// # Errors
+    /// The text is not TOML, has unknown or missing keys, or values out of range.
+    pub fn from_toml(text: &str) -> Result<Self, RecipeError> {
+        tree::typed(text.parse::<Table>().map_err(|e| RecipeError::Syntax(e.to_string()))?)
+    }
+
+    /// The recipe as TOML text, with every default written out (those of the cell once the recipe
+    /// has been [resolved](crate::Registry::resolve)).
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold (a number of more than 63 bits).
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string_pretty(self).map_err(|e| RecipeError::Write(e.to_string()))
+    }
+
+    /// The recipe with some keys changed: `("training.epochs", "3")`. A key's parts are separated by
+    /// dots; a value is read as TOML if it is that, else as a string. Changing the `type` or `name`
+    /// that selects a kind of table (`data.name`, `model.cell.type`, `schedule.type`) drops the
+    /// other keys of that table, which belong to the former kind.
+    ///
+    /// # Errors
+    /// An unknown key (with the nearest known one), or a value of the wrong type or out of range.
+    pub fn with_overrides(&self, overrides: &[(String, String)]) -> Result<Self, RecipeError> {
+        tree::typed(tree::overridden(tree::of(self)?, overrides)?)
+    }
+}
+
+impl TrainingRecipe {
+    /// Sequences per batch of validation and test.
+    pub fn eval_batch(&self) -> usize {
+        if self.eval_batch_size == 0 { self.batch_size } else { self.eval_batch_size }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! The recipe as an untyped TOML tree: overriding keys, and typed reading with good messages.
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::Recipe;
+use super::error::{RecipeError, did_you_mean};
+
+/// The tables whose other keys depend on one of them, which selects their kind.
+const SELECTORS: &[&[&str]] =
+    &[&["data", "name"], &["model", "cell", "type"], &["schedule", "type"]];
+
+/// The tree of `recipe`, with every default written out.
+pub(super) fn of(recipe: &Recipe) -> Result<Table, RecipeError> {
+    Table::try_from(recipe).map_err(|e| RecipeError::Write(e.to_string()))
+}
+
+/// `tree` with `overrides` applied; selectors go first, wherever they stand in the list.
+pub(super) fn overridden(
+    mut tree: Table,
+    overrides: &[(String, String)],
+) -> Result<Table, RecipeError> {
+    let selects = |key: &str| SELECTORS.iter().any(|path| path.iter().copied().eq(key.split('.')));
+    for (key, value) in overrides.iter().filter(|(key, _)| selects(key)) {
+        select(&mut tree, key, parsed(value))?;
+    }
+    for (key, value) in overrides.iter().filter(|(key, _)| !selects(key)) {
+        let (parent, last) = parent_of(&mut tree, key)?;
+        parent.insert(last.to_owned(), parsed(value));
+    }
+    Ok(tree)
+}
+
+/// Sets a selector; a new kind starts from its own defaults.
+fn select(tree: &mut Table, key: &str, value: Value) -> Result<(), RecipeError> {
+    let (parent, last) = parent_of(tree, key)?;
+    if parent.get(last) != Some(&value) {
+        parent.clear();
+        parent.insert(last.to_owned(), value);
+    }
+    Ok(())
+}
+
+/// The table that holds the last part of `key`, and that part.
+fn parent_of<'t, 'k>(
+    tree: &'t mut Table,
+    key: &'k str,
+) -> Result<(&'t mut Table, &'k str), RecipeError> {
+    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
+    let mut table = tree;
+    let mut prefix = String::new();
+    for part in path.into_iter().flat_map(|path| path.split('.')) {
+        let known: Vec<String> =
+            table.iter().filter(|(_, v)| v.is_table()).map(|(k, _)| k.clone()).collect();
+        table = match table.get_mut(part) {
+            Some(Value::Table(inner)) => inner,
+            _ => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                return Err(unknown(&prefix, part, &known, key));
+            }
+        };
+        prefix = format!("{prefix}{part}.");
+    }
+    Ok((table, last))
+}
+
+fn unknown(prefix: &str, part: &str, known: &[&str], key: &str) -> RecipeError {
+    RecipeError::UnknownKey {
+        key: key.to_owned(),
+        suggestion: did_you_mean(part, known.iter().copied(), prefix),
+        known: if known.is_empty() {
+            String::new()
+        } else {
+            format!("; the keys here are {}", known.join(", "))
+        },
+    }
+}
+
+/// `text` as a TOML value if it is one, else as a string.
+fn parsed(text: &str) -> Value {
+    format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .filter(|table| table.len() == 1)
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Reads the tree into a recipe and validates it.
+pub(super) fn typed(tree: Table) -> Result<Recipe, RecipeError> {
+    let recipe: Recipe = read(tree, "")?;
+    recipe.validate()?;
+    Ok(recipe)
+}
+
+/// Reads a table into a typed value; `prefix` is where the table stands in the recipe, with its
+/// final dot.
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(
+    table: Table,
+    prefix: &str,
+) -> Result<T, RecipeError> {
+    serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+        let path = format!("{prefix}{}", error.path());
+        explained(&path, error.inner().message())
+    })
+}
+
+/// Turns serde's message about the value at `path` into an error with a suggestion.
+fn explained(path: &str, message: &str) -> RecipeError {
+    let message = message.trim();
+    let field = if path.ends_with('.') { path.trim_end_matches('.') } else { path };
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        // serde: "unknown field `a`, expected one of `b`, `c`" (or "expected `b` or `c`").
+        let names: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+        if let Some((key, known)) = names.split_first() {
+            // The path may end with the unknown key already, or only reach its table.
+            let table = field.strip_suffix(key).unwrap_or(field).trim_end_matches('.');
+            let prefix = if table.is_empty() { String::new() } else { format!("{table}.") };
+            return unknown(&prefix, key, known, &format!("{prefix}{key}"));
+        }
+    }
+    RecipeError::Type {
+        field: if field.is_empty() { "recipe".to_owned() } else { field.to_owned() },
+        problem: message.to_owned(),
+    }
+}
