@@ -5,8 +5,8 @@
 //!
 //! | operation | what | fused on |
 //! |---|---|---|
-//! | [`egru_sequence`] | the EGRU over all time steps | flex, ndarray |
-//! | [`event_linear`] | product with a sparse event operand | flex, ndarray |
+//! | [`egru_sequence()`] | the EGRU over all time steps | flex, ndarray |
+//! | [`event_linear()`] | product with a sparse event operand | flex, ndarray |
 //! | [`heaviside`] | threshold with a triangular surrogate gradient | tensor operations on any backend |
 //!
 //! ```

@@ -39,7 +39,7 @@ pub enum Zoneout {
     Keep(f64),
 }
 
-/// Inputs of [`egru_sequence`]; gate order update `z`, reset `r`, candidate `g`.
+/// Inputs of [`egru_sequence()`]; gate order update `z`, reset `r`, candidate `g`.
 #[derive(Clone, Debug)]
 pub struct EgruInputs {
     /// Input `[T, B, C]`; exact zeros are skipped where that pays.
@@ -65,7 +65,7 @@ pub struct EgruInputs {
     pub x_needs_grad: Option<Tensor<3>>,
 }
 
-/// Outputs of [`egru_sequence`], each `[T, B, H]`. Past a sample's length `y` and `o` are zero, `c` and
+/// Outputs of [`egru_sequence()`], each `[T, B, H]`. Past a sample's length `y` and `o` are zero, `c` and
 /// `trace` hold their last value, and no gradient enters.
 #[derive(Clone, Debug)]
 pub struct EgruOutputs {
@@ -121,10 +121,10 @@ pub fn egru_sequence(
     Ok((outputs, report))
 }
 
-/// One step of [`egru_sequence`], for streaming: `x` is `[B, C]`, the state comes from the inputs.
+/// One step of [`egru_sequence()`], for streaming: `x` is `[B, C]`, the state comes from the inputs.
 ///
 /// # Errors
-/// As [`egru_sequence`].
+/// As [`egru_sequence()`].
 pub fn egru_step(
     inputs: EgruInputs,
     params: &EgruParams,
