@@ -254,11 +254,9 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
 
 /// Recipe, environment and footer.
 pub(super) fn provenance(inspection: &Inspection) -> String {
+    // One entry per session of the run.
     let environment = match serde_json::from_str(&inspection.environment) {
-        Ok(serde_json::Value::Object(fields)) => {
-            let rows: String = fields.iter().map(|(key, value)| pair(key, value)).collect();
-            format!(r#"<table class="pairs"><tbody>{rows}</tbody></table>"#)
-        }
+        Ok(serde_json::Value::Array(sessions)) => sessions.iter().map(pairs).collect(),
         _ => format!("<pre>{}</pre>", escape(&inspection.environment)),
     };
     let body = format!(
@@ -269,6 +267,12 @@ pub(super) fn provenance(inspection: &Inspection) -> String {
     let path = format!("Recurrent operation: {}.", inspection.summary.path.trim_end_matches('.'));
     section("How it was made", &path, &body, "")
         + "<footer>Speeds hold for the machine, backend, batch and activity stated beside them.</footer>"
+}
+
+fn pairs(session: &serde_json::Value) -> String {
+    let fields = session.as_object().into_iter().flatten();
+    let rows: String = fields.map(|(key, value)| pair(key, value)).collect();
+    format!(r#"<table class="pairs"><tbody>{rows}</tbody></table>"#)
 }
 
 fn pair(key: &str, value: &serde_json::Value) -> String {

@@ -52,7 +52,7 @@ fn inspection() -> Inspection {
         history: RunHistory { epochs: epochs.collect() },
         samples: vec![sample(17, 3, 3), sample(4, 7, 1)],
         config: "name = \"quick<start>\"\nseed = 1\n".into(),
-        environment: r#"{"cpu": "a & b", "cores": 2, "features": ["flex"]}"#.into(),
+        environment: r#"[{"cpu": "a & b", "cores": 2, "features": ["flex"]}]"#.into(),
     }
 }
 
