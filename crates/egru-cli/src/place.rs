@@ -13,11 +13,12 @@ use crate::backend;
 use crate::commands::Context;
 use crate::progress::{FetchProgress, TrainProgress};
 
-/// The options of a run: backend and threads chosen, progress shown.
+/// The options of a run: backend and threads chosen, progress shown, by the dashboard or in lines.
 pub(crate) fn options(
     context: &Context<'_>,
     place: &PlaceArgs,
     runs: &Path,
+    dashboard: bool,
 ) -> anyhow::Result<TrainOptions> {
     let (entry, device) = backend::select(context.backends, place.backend.as_deref())?;
     if let Some(threads) = place.threads {
@@ -31,7 +32,7 @@ pub(crate) fn options(
     let compiled = context.backends.iter().filter(|entry| entry.compiled);
     let program = context.command_line.first().map(Path::new).and_then(Path::file_name);
     let program = program.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let progress = TrainProgress::new(context.out);
+    let progress = TrainProgress::new(context.out, dashboard);
     Ok(TrainOptions {
         caller: Caller {
             program: format!("{program} {}", env!("CARGO_PKG_VERSION")),
@@ -40,6 +41,7 @@ pub(crate) fn options(
             command_line: context.command_line.to_vec(),
         },
         data_root: place.data.clone(),
+        dashboard,
         events: Arc::new(move |event| progress.show(event)),
         ..TrainOptions::new(device, runs)
     })

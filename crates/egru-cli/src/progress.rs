@@ -1,6 +1,7 @@
 //! Progress of downloads and of training: bars on a terminal, lines elsewhere.
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use egru_data::fetch::Progress;
 use egru_train::TrainEvent;
@@ -8,6 +9,9 @@ use egru_train::report_data::{EpochRecord, Split};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::Output;
+
+/// Where no bar can be shown, a long epoch gives a line this often.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
 /// A bar on standard error; indicatif hides it where that is no terminal.
 fn bar(total: u64, template: &str) -> ProgressBar {
@@ -58,6 +62,8 @@ impl Progress for FetchProgress {
 /// Shows the events of a training run: one line an epoch, and a bar for the split at work.
 pub(crate) struct TrainProgress {
     out: Output,
+    /// The dashboard has the screen, and shows the epochs itself.
+    dashboard: bool,
     state: Mutex<State>,
 }
 
@@ -68,18 +74,26 @@ struct State {
     /// The epoch's training figures, until those of validation complete the line.
     trained: Option<EpochRecord>,
     epochs: usize,
+    last_line: Instant,
 }
 
 impl TrainProgress {
-    pub fn new(out: Output) -> Self {
-        let state = State { bar: ProgressBar::hidden(), of: None, trained: None, epochs: 0 };
-        Self { out, state: Mutex::new(state) }
+    pub fn new(out: Output, dashboard: bool) -> Self {
+        let state = State {
+            bar: ProgressBar::hidden(),
+            of: None,
+            trained: None,
+            epochs: 0,
+            last_line: Instant::now(),
+        };
+        Self { out, dashboard, state: Mutex::new(state) }
     }
 
     /// Shows one event.
     pub fn show(&self, event: TrainEvent) {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
+            TrainEvent::Progress { .. } | TrainEvent::Epoch(_) if self.dashboard => {}
             TrainEvent::Started { run_dir, task, parameters, epochs_done, epochs } => {
                 state.epochs = epochs;
                 let done = match epochs_done {
@@ -98,6 +112,10 @@ impl TrainProgress {
                 let loss = loss.map_or_else(String::new, |loss| format!(" loss {loss:.4}"));
                 state.bar.set_message(format!("{split} {epoch}/{epochs}{loss}"));
                 state.bar.set_position(done as u64);
+                if state.bar.is_hidden() && state.last_line.elapsed() >= SIGN_OF_LIFE {
+                    self.say(&state, format!("  {split} {epoch}/{epochs}: {done}/{total}{loss}"));
+                    state.last_line = Instant::now();
+                }
             }
             TrainEvent::Epoch(record) => {
                 state.bar.finish_and_clear();
@@ -108,6 +126,7 @@ impl TrainProgress {
                         let trained = state.trained.take();
                         let line = epoch_line(trained.as_ref(), &record, state.epochs);
                         self.say(&state, line);
+                        state.last_line = Instant::now();
                     }
                 }
             }

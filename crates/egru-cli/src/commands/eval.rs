@@ -13,7 +13,7 @@ use crate::summary::summary_table;
 /// Evaluates the best checkpoint of a run.
 pub(crate) fn run(context: &Context<'_>, args: &RunArgs) -> Outcome {
     let (_, recipe) = RunDir::open(&args.run)?;
-    let options = place::options(context, &args.place, &args.run)?;
+    let options = place::options(context, &args.place, &args.run, false)?;
     place::fetch_missing(context, &args.place, &recipe)?;
     let summary = context.registry.evaluate(&args.run, &options)?;
     context.out.say(summary_table(&summary))?;

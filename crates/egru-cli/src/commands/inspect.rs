@@ -15,7 +15,7 @@ use crate::{comparison, place};
 /// Draws some test samples of a run, as SVG files and in `report.html`.
 pub(crate) fn run(context: &Context<'_>, args: &InspectArgs) -> Outcome {
     let (_, recipe) = RunDir::open(&args.run)?;
-    let options = place::options(context, &args.place, &args.run)?;
+    let options = place::options(context, &args.place, &args.run, false)?;
     place::fetch_missing(context, &args.place, &recipe)?;
     let request = InspectRequest { samples: args.samples, ..InspectRequest::default() };
     let inspection = context.registry.inspect(&args.run, request, &options)?;

@@ -26,9 +26,9 @@ pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
         (None, None, None) => anyhow::bail!("give a recipe, --recipe FILE or --resume RUN"),
     };
     let recipe = context.registry.resolve(&recipe.with_overrides(&args.all_overrides())?)?;
-    let mut options = place::options(context, &args.place, &args.runs)?;
+    let dashboard = args.tui && out.is_terminal();
+    let options = place::options(context, &args.place, &args.runs, dashboard)?;
     place::fetch_missing(context, &args.place, &recipe)?;
-    options.dashboard = args.tui && out.is_terminal();
     let interrupter = options.interrupter.clone();
     on_interrupt(move || interrupter.stop(Some("interrupted")))?;
 
