@@ -38,6 +38,7 @@ pub(crate) fn options(
             program: format!("{program} {}", env!("CARGO_PKG_VERSION")),
             backend: place.backend.clone().unwrap_or_else(|| entry.name.to_owned()),
             features: compiled.map(|entry| entry.feature.to_owned()).collect(),
+            threads: egru_kernels::threads(),
             command_line: context.command_line.to_vec(),
         },
         data_root: place.data.clone(),

@@ -19,6 +19,8 @@ pub struct Caller {
     pub backend: String,
     /// Features compiled in.
     pub features: Vec<String>,
+    /// Threads of the kernels: a resumed run gives the same bits with the same number.
+    pub threads: usize,
     /// The command line, as typed.
     pub command_line: Vec<String>,
 }
