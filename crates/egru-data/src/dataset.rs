@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 
@@ -109,8 +109,8 @@ pub(crate) fn check_index(dataset: &dyn SequenceDataset, index: usize) -> Result
 }
 
 /// The part of an experiment that a sample belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Split {
     /// What the weights are fitted to.
     Train,
@@ -118,6 +118,16 @@ pub enum Split {
     Valid,
     /// What the result is reported on, once.
     Test,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Split::Train => "train",
+            Split::Valid => "valid",
+            Split::Test => "test",
+        })
+    }
 }
 
 /// A file that was read, for a run's record of where its numbers come from.

@@ -14,29 +14,8 @@
 
 use std::path::PathBuf;
 
+pub use egru_data::Split;
 use serde::{Deserialize, Serialize};
-
-/// The part of a data set that a figure was measured on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// What the parameters are fitted to.
-    Train,
-    /// What picks the best epoch and stops early.
-    Valid,
-    /// What is reported, and decides nothing.
-    Test,
-}
-
-impl std::fmt::Display for Split {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Split::Train => "train",
-            Split::Valid => "valid",
-            Split::Test => "test",
-        })
-    }
-}
 
 /// One line of `metrics.jsonl`: the averages of one split over one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -71,11 +71,6 @@ pub trait Cell: Module + ModuleDisplay + Sync + 'static {
     /// Its sizes.
     fn size(&self) -> CellSize;
 
-    /// Units `H`.
-    fn hidden_size(&self) -> usize {
-        self.size().hidden
-    }
-
     /// Where the parameters live; on an autodiff device while training.
     fn device(&self) -> Device;
 
