@@ -28,7 +28,7 @@ fn main() -> Result<(), ShapeError> {
         lengths: None,
         x_needs_grad: None,
     };
-    let out = egru_forward(dims, &params, &inputs, Products::Events, true)?;
+    let out = egru_forward(dims, &params, &inputs, Products::Events, Keep::ALL)?;
     for unit in 0..hidden {
         let events = (0..time).map(|t| if out.o[t * hidden + unit] > 0.0 { '|' } else { '.' });
         println!("unit {unit}  {}", events.collect::<String>());
@@ -43,11 +43,11 @@ fn main() -> Result<(), ShapeError> {
     // The loss is the sum of the outputs of the last step.
     let mut by_y = vec![0.0; time * hidden];
     by_y[(time - 1) * hidden..].fill(1.0);
-    let saved = Saved { y: &out.y, c: &out.c, o: &out.o, tape: &out.tape };
-    let grads = Cotangents { y: Some(&by_y), c: None, o: None, trace: None };
+    let grads = Cotangents { y: Some(&by_y), ..Cotangents::default() };
     let wanted = Wanted { x: true, w: false, r: false, theta: true, state: false };
+    let Outputs { y, tape, .. } = out;
     let gradients =
-        egru_backward(dims, &params, &inputs, &saved, &grads, wanted, Products::Events)?;
+        egru_backward(dims, &params, &inputs, &y, tape, &grads, wanted, Products::Events)?;
     println!("gradient by the last inputs: {:.3?}", &gradients.x[time - 4..]);
     println!("gradient by the thresholds: {:.3?}", gradients.theta);
     Ok(())

@@ -6,20 +6,20 @@
 use std::ops::Range;
 
 use crate::error::{check, check_option};
+use crate::forward::tape_width;
 use crate::linear::operand_gradient;
-use crate::matmul::{times_transposed, transposed_times};
-use crate::plan::Product;
+use crate::matmul::{Operand, times_transposed, transposed_times};
+use crate::phases::{Clock, Phase};
 use crate::scratch::zeros;
-use crate::sequence::{check_inputs, live_input};
+use crate::sequence::{check_inputs, length, live_input};
 use crate::view::{View, ViewMut};
 use crate::walk::{Walk, walk};
 use crate::{
-    Cotangents, Dims, EgruParams, Float, Gradients, Inputs, Products, Saved, ShapeError, Wanted,
-    tape_width,
+    Cotangents, Dims, EgruParams, Float, Gradients, Inputs, Products, ShapeError, Tape, Wanted,
 };
 
 /// Gradients of one sequence, from the same `dims`, `params` and `inputs` that
-/// [`egru_forward`](crate::egru_forward) had, and what it saved.
+/// [`egru_forward`](crate::egru_forward) had, its output `y` and its tape, which is used up.
 ///
 /// Equations, with the triangular surrogate `dH/dv = gamma max(0, 1 - eps |v|)`:
 /// ```text
@@ -32,27 +32,48 @@ use crate::{
 /// dW = x^T p   dR = y_{t-1}^T q   db_W = sum p   db_R = sum q   dx = p W^T
 /// ```
 /// Cotangents past the end of a sample are ignored, whatever they are. `y0`, `c0` and `trace0` of a sample
-/// of length 0 get a gradient of zero.
+/// of length 0 get the gradients of its last state, which they are.
+///
+/// It is [`egru_backward_steps`] and [`StepGradients::finish`] in one; a caller that is short of memory
+/// frees what only the first needs in between.
 ///
 /// # Errors
 /// [`ShapeError`] where an array does not fit `dims`; named `tape` where the forward pass was not asked
-/// to save it.
+/// to keep it.
+#[allow(clippy::too_many_arguments)]
 pub fn egru_backward<F: Float>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
-    saved: &Saved<F>,
+    y: &[F],
+    tape: Tape<F>,
     grads: &Cotangents<F>,
     wanted: Wanted,
     products: Products,
 ) -> Result<Gradients<F>, ShapeError> {
+    check("y", y.len(), dims.time.saturating_mul(dims.batch).saturating_mul(dims.hidden))?;
+    egru_backward_steps(dims, params, inputs, tape, grads, products)?
+        .finish(inputs, y, wanted, products)
+}
+
+/// The gradients by the gates, from the last step to the first. Afterwards neither the cotangents nor what
+/// the tape held are needed any more: see [`egru_backward`].
+///
+/// # Errors
+/// As [`egru_backward`].
+pub fn egru_backward_steps<F: Float>(
+    dims: Dims,
+    params: &EgruParams,
+    inputs: &Inputs<F>,
+    mut tape: Tape<F>,
+    grads: &Cotangents<F>,
+    products: Products,
+) -> Result<StepGradients<F>, ShapeError> {
     check_inputs(dims, inputs)?;
-    let Dims { time, batch, input, hidden } = dims;
-    let (rows, state) = (time * batch, batch * hidden);
-    for (name, array) in [("y", saved.y), ("c", saved.c), ("o", saved.o)] {
-        check(name, array.len(), rows * hidden)?;
-    }
-    check("tape", saved.tape.len(), rows * tape_width(hidden))?;
+    let Dims { time, batch, hidden, .. } = dims;
+    let rows = time * batch;
+    check("tape", tape.u.len(), rows * hidden)?;
+    check("tape", tape.gates.len(), rows * tape_width(hidden))?;
     for (name, array) in [
         ("grads.y", grads.y),
         ("grads.c", grads.c),
@@ -61,58 +82,103 @@ pub fn egru_backward<F: Float>(
     ] {
         check_option(name, array, rows * hidden)?;
     }
+    for (name, array) in [
+        ("grads.last.c", grads.last.c),
+        ("grads.last.y", grads.last.y),
+        ("grads.last.trace", grads.last.trace),
+    ] {
+        check_option(name, array, batch * hidden)?;
+    }
+    // Where a sample has no step, its last output is its first.
+    let mut y0 = zeros(batch * hidden);
+    for sample in (0..batch).filter(|&sample| length(dims, inputs, sample) == 0) {
+        let range = sample * hidden..(sample + 1) * hidden;
+        if let Some(last) = grads.last.y {
+            y0[range.clone()].copy_from_slice(&last[range]);
+        }
+    }
+    let walk = walk(dims, params, inputs, &mut tape, grads, products);
+    Ok(StepGradients { dims, gates: tape.gates, walk, y0 })
+}
 
-    let Walk { gates, sums, theta, c0, trace0 } =
-        walk(dims, params, inputs, saved, grads, products);
-    let keep = |want: bool, values: Vec<F>| if want { values } else { Vec::new() };
-    let mut result = Gradients {
-        x: vec![],
-        y0: vec![],
-        c0: keep(wanted.state, c0),
-        trace0: keep(wanted.state, trace0),
-        w: vec![],
-        r: vec![],
-        // Order of the sums as of the gates: z, r, q_g, p_g.
-        bias_w: keep(wanted.w, [&sums[..2 * hidden], &sums[3 * hidden..]].concat()),
-        bias_r: keep(wanted.r, sums[..3 * hidden].to_vec()),
-        theta: keep(wanted.theta, theta),
-    };
-    let gates = View::new(&gates, rows, 4 * hidden);
-    let (q, p) = (gates.columns(0..3 * hidden), InputGates { gates, hidden });
-    if wanted.r {
-        result.r = recurrent_gradient(dims, inputs, saved, q, products);
-    }
-    if wanted.w {
-        let x = live_input(dims, inputs);
-        let events = Product::Weights.takes_events_of(products, &x);
-        result.w = zeros(input * 3 * hidden);
-        for (gates, columns) in p.parts() {
-            transposed_times(
-                events,
-                View::new(&x, rows, input),
-                gates,
-                ViewMut::new(&mut result.w, input, 3 * hidden).columns(columns),
-            );
+/// The gradients by the gates: what is left of a backward pass is products with them.
+pub struct StepGradients<F> {
+    dims: Dims,
+    /// `[T, B, 4, H]`, see [`Walk`].
+    gates: Vec<F>,
+    walk: Walk<F>,
+    /// `[B, H]`: what the gradient of `y0` has beside the first step's.
+    y0: Vec<F>,
+}
+
+impl<F: Float> StepGradients<F> {
+    /// The gradients of the inputs, from the forward pass's `inputs` and `y`.
+    ///
+    /// # Errors
+    /// [`ShapeError`] where an array does not fit the sizes of the first part.
+    pub fn finish(
+        self,
+        inputs: &Inputs<F>,
+        y: &[F],
+        wanted: Wanted,
+        products: Products,
+    ) -> Result<Gradients<F>, ShapeError> {
+        let dims = self.dims;
+        check_inputs(dims, inputs)?;
+        let Dims { time, batch, input, hidden } = dims;
+        let rows = time * batch;
+        check("y", y.len(), rows * hidden)?;
+        let Walk { sums, theta, c0, trace0 } = self.walk;
+        let mut clock = Clock::start(true);
+        let keep = |want: bool, values: Vec<F>| if want { values } else { Vec::new() };
+        let mut result = Gradients {
+            x: vec![],
+            y0: vec![],
+            c0: keep(wanted.state, c0),
+            trace0: keep(wanted.state, trace0),
+            w: vec![],
+            r: vec![],
+            // Order of the sums as of the gates: z, r, q_g, p_g.
+            bias_w: keep(wanted.w, [&sums[..2 * hidden], &sums[3 * hidden..]].concat()),
+            bias_r: keep(wanted.r, sums[..3 * hidden].to_vec()),
+            theta: keep(wanted.theta, theta),
+        };
+        let gates = View::new(&self.gates, rows, 4 * hidden);
+        let (q, p) = (gates.columns(0..3 * hidden), InputGates { gates, hidden });
+        if wanted.r {
+            result.r = recurrent_gradient(dims, inputs, y, q, products);
         }
-    }
-    if wanted.x {
-        let w = View::new(inputs.w, input, 3 * hidden);
-        let needs_grad = inputs.x_needs_grad;
-        result.x = operand_gradient(needs_grad, rows, input, products, |needed, mut out| {
+        if wanted.w {
+            let x = live_input(dims, inputs);
+            let x = Operand::of(View::new(&x, rows, input), products);
+            result.w = zeros(input * 3 * hidden);
             for (gates, columns) in p.parts() {
-                times_transposed(needed, gates, w.columns(columns), out.reborrow());
+                let w = ViewMut::new(&mut result.w, input, 3 * hidden);
+                transposed_times(&x, gates, w.columns(columns));
             }
-        });
-    }
-    if wanted.state {
-        result.y0 = zeros(state);
-        if time > 0 {
-            let recurrent = View::new(inputs.r, hidden, 3 * hidden);
-            let out = ViewMut::new(&mut result.y0, batch, hidden);
-            times_transposed(None, q.slice(0..batch), recurrent, out);
         }
+        clock.lap(Phase::WeightGradients);
+        if wanted.x {
+            let w = View::new(inputs.w, input, 3 * hidden);
+            let needs_grad = inputs.x_needs_grad;
+            result.x = operand_gradient(needs_grad, rows, input, products, |needed, mut out| {
+                for (gates, columns) in p.parts() {
+                    times_transposed(needed, gates, w.columns(columns), out.reborrow());
+                }
+            });
+            clock.lap(Phase::InputGradient);
+        }
+        if wanted.state {
+            result.y0 = self.y0;
+            if time > 0 {
+                let recurrent = View::new(inputs.r, hidden, 3 * hidden);
+                let out = ViewMut::new(&mut result.y0, batch, hidden);
+                times_transposed(None, q.slice(0..batch), recurrent, out);
+            }
+            clock.lap(Phase::RecurrentGradient);
+        }
+        Ok(result)
     }
-    Ok(result)
 }
 
 /// The columns of the gates' gradients that belong to the input: `z`, `r` and `p_g` of `z, r, q_g, p_g`.
@@ -136,7 +202,7 @@ impl<'a, F> InputGates<'a, F> {
 fn recurrent_gradient<F: Float>(
     dims: Dims,
     inputs: &Inputs<F>,
-    saved: &Saved<F>,
+    y: &[F],
     q: View<'_, F>,
     products: Products,
 ) -> Vec<F> {
@@ -144,14 +210,9 @@ fn recurrent_gradient<F: Float>(
     let mut result = zeros(hidden * 3 * hidden);
     if time > 0 {
         let later = (time - 1) * batch;
-        let y = &saved.y[..later * hidden];
-        for (y, rows) in [(inputs.y0, 0..batch), (y, batch..batch + later)] {
-            transposed_times(
-                Product::Weights.takes_events_of(products, y),
-                View::new(y, rows.len(), hidden),
-                q.slice(rows),
-                ViewMut::new(&mut result, hidden, 3 * hidden),
-            );
+        for (y, rows) in [(inputs.y0, 0..batch), (&y[..later * hidden], batch..batch + later)] {
+            let y = Operand::of(View::new(y, rows.len(), hidden), products);
+            transposed_times(&y, q.slice(rows), ViewMut::new(&mut result, hidden, 3 * hidden));
         }
     }
     result

@@ -1,83 +1,160 @@
-//! Event lists: the non-zero values of a row with their columns.
+//! Event lists: the non-zero values of a matrix with their places.
+//!
+//! Lists are cut into chunks of [`CHUNK`] inner indices, because the rows of a table that one chunk
+//! selects fit into the first-level cache together (see `tiles`).
 
 use crate::Float;
-use crate::team::Shared;
+use crate::team::{self, Shared, threads_for};
 use crate::view::View;
 
-/// Units of one block: three gates of it fill twelve 512-bit registers of `f32`.
-pub(crate) const UNITS: usize = 64;
+/// Inner indices of one chunk, and units of the blocks that the members of a team own.
+pub(crate) const CHUNK: usize = 64;
+
+/// Products that take the time of finding out whether a value is zero.
+const PRODUCTS_PER_VALUE: usize = 16;
 
 /// One non-zero value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Event<F> {
-    /// Its column: the row of the weights that it selects.
+    /// Its place in the chunk: the row of the weights that it selects. Always below [`CHUNK`].
     pub index: u32,
     /// The value.
     pub value: F,
 }
 
-/// Writes the non-zero ones of `values` to the front of `out` and returns how many they are. NaN is
-/// not zero. The first value has column `first`.
+/// A bit for each of at most [`CHUNK`] values that is not zero. NaN is not zero.
 #[inline(always)]
-pub(crate) fn compact<F: Float>(values: &[F], first: usize, out: &mut [Event<F>]) -> usize {
-    let out = &mut out[..values.len()];
+fn nonzero<F: Float>(values: &[F]) -> u64 {
+    let mut mask = 0;
+    for (place, &value) in values.iter().enumerate() {
+        mask |= u64::from(value != F::ZERO) << place;
+    }
+    mask
+}
+
+/// Writes the non-zero ones of at most [`CHUNK`] values to the front of `out` and returns how many they
+/// are.
+#[inline(always)]
+pub(crate) fn compact<F: Float>(values: &[F], out: &mut [Event<F>]) -> usize {
+    let mut mask = nonzero(values);
     let mut count = 0;
-    // Without a branch: every value is written, and stays only where it is not zero.
-    for (offset, &value) in values.iter().enumerate() {
-        out[count] = Event { index: (first + offset) as u32, value };
-        count += usize::from(value != F::ZERO);
+    while mask != 0 {
+        let place = mask.trailing_zeros();
+        out[count] = Event { index: place, value: values[place as usize] };
+        count += 1;
+        mask &= mask - 1;
     }
     count
 }
 
-/// One list for each of several rows, one after another.
-#[derive(Debug, Default)]
+/// The events of a whole matrix: a list for each outer index and chunk of inner indices.
+#[derive(Debug)]
 pub(crate) struct EventLists<F> {
     events: Vec<Event<F>>,
+    /// Where each list ends; the first list starts at 0.
     ends: Vec<usize>,
+    /// Outer indices.
+    pub outer: usize,
+    /// Inner indices.
+    pub inner: usize,
+    /// Lists from one outer index, and from one chunk, to the next.
+    strides: (usize, usize),
 }
 
 impl<F: Float> EventLists<F> {
-    /// The lists of every row of `matrix`.
+    fn new(outer: usize, inner: usize, strides: (usize, usize)) -> Self {
+        let lists = outer * inner.div_ceil(CHUNK);
+        Self { events: Vec::new(), ends: Vec::with_capacity(lists), outer, inner, strides }
+    }
+
+    /// Adds the next list.
+    #[inline(always)]
+    fn push(&mut self, values: &[F]) {
+        let mut buffer = [Event::default(); CHUNK];
+        let count = compact(values, &mut buffer);
+        self.events.extend_from_slice(&buffer[..count]);
+        self.ends.push(self.events.len());
+    }
+
+    /// Adds the lists of another, which follow on those of this one.
+    fn append(&mut self, other: &Self) {
+        let before = self.events.len();
+        self.events.extend_from_slice(&other.events);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
+    }
+
+    /// Rows are outer: the operand of `matrix table`.
     pub fn of_rows(matrix: View<'_, F>) -> Self {
-        let mut lists = Self::default();
-        let mut buffer = [Event::default(); UNITS];
+        let chunks = matrix.cols.div_ceil(CHUNK);
+        let mut lists = Self::new(matrix.rows, matrix.cols, (chunks, 1));
         for row in 0..matrix.rows {
-            for (block, values) in matrix.row(row).chunks(UNITS).enumerate() {
-                let count = compact(values, block * UNITS, &mut buffer);
-                lists.events.extend_from_slice(&buffer[..count]);
+            for values in matrix.row(row).chunks(CHUNK) {
+                lists.push(values);
             }
-            lists.end_row();
         }
         lists
     }
 
-    /// Removes all rows.
-    pub fn clear(&mut self) {
-        self.events.clear();
-        self.ends.clear();
+    /// [`EventLists::of_rows`], on several threads.
+    pub fn of_all_rows(matrix: View<'_, F>) -> Self {
+        let mut lists = Self::joined(matrix, 1, Self::of_rows);
+        lists.outer = matrix.rows;
+        lists
     }
 
-    /// Adds to the row being built.
-    #[inline(always)]
-    pub fn extend(&mut self, events: &[Event<F>]) {
-        self.events.extend_from_slice(events);
+    /// Columns are outer, on several threads: the operand of `matrix^T table`.
+    pub fn of_all_columns(matrix: View<'_, F>) -> Self {
+        let mut lists = Self::joined(matrix, CHUNK, Self::of_columns);
+        lists.inner = matrix.rows;
+        lists
     }
 
-    /// Ends the row being built.
-    #[inline(always)]
-    pub fn end_row(&mut self) {
-        self.ends.push(self.events.len());
+    /// The lists that `make` makes of runs of rows, a multiple of `unit` each.
+    fn joined(matrix: View<'_, F>, unit: usize, make: fn(View<'_, F>) -> Self) -> Self {
+        let threads = threads_for(matrix.rows * matrix.cols * PRODUCTS_PER_VALUE);
+        let runs = team::shares(matrix.rows.div_ceil(unit), threads).collect();
+        let parts = team::map(runs, |run| {
+            make(matrix.slice(run.start * unit..(run.end * unit).min(matrix.rows)))
+        });
+        let mut parts = parts.into_iter();
+        let mut lists = parts.next().expect("at least one run");
+        parts.for_each(|part| lists.append(&part));
+        lists
     }
 
-    /// The list of one row.
+    /// Columns are outer.
+    fn of_columns(matrix: View<'_, F>) -> Self {
+        let mut lists = Self::new(matrix.cols, matrix.rows, (1, matrix.cols));
+        // Sixteen columns at a time are turned into rows, so that whole cache lines are read.
+        const COLUMNS: usize = 16;
+        let mut turned = [[F::ZERO; CHUNK]; COLUMNS];
+        for first in (0..matrix.rows).step_by(CHUNK) {
+            let rows = CHUNK.min(matrix.rows - first);
+            for column in (0..matrix.cols).step_by(COLUMNS) {
+                let columns = COLUMNS.min(matrix.cols - column);
+                for row in 0..rows {
+                    let values = matrix.segment(first + row, column, columns);
+                    for (turned, &value) in turned.iter_mut().zip(values) {
+                        turned[row] = value;
+                    }
+                }
+                for turned in &turned[..columns] {
+                    lists.push(&turned[..rows]);
+                }
+            }
+        }
+        lists
+    }
+
+    /// The list of one outer index and chunk.
     #[inline(always)]
-    pub fn row(&self, index: usize) -> &[Event<F>] {
+    pub fn list(&self, outer: usize, chunk: usize) -> &[Event<F>] {
+        let index = outer * self.strides.0 + chunk * self.strides.1;
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.events[start..self.ends[index]]
     }
 
-    /// Events of all rows.
+    /// Events of all lists.
     pub fn total(&self) -> usize {
         self.events.len()
     }
@@ -95,8 +172,8 @@ pub(crate) struct Board<'a, F> {
 impl<'a, F: Float> Board<'a, F> {
     /// Events and counts that a board of this size is made of.
     pub fn storage(batch: usize, hidden: usize) -> (Vec<Event<F>>, Vec<u32>) {
-        let places = 2 * batch * hidden.div_ceil(UNITS);
-        (vec![Event::default(); places * UNITS], vec![0; places])
+        let places = 2 * batch * hidden.div_ceil(CHUNK);
+        (vec![Event::default(); places * CHUNK], vec![0; places])
     }
 
     /// A board on its storage.
@@ -105,44 +182,63 @@ impl<'a, F: Float> Board<'a, F> {
         batch: usize,
         hidden: usize,
     ) -> Self {
-        let blocks = hidden.div_ceil(UNITS);
+        let blocks = hidden.div_ceil(CHUNK);
         Self { events: Shared::new(events), counts: Shared::new(counts), batch, blocks }
     }
 
-    fn place(&self, step: usize, sample: usize, block: usize) -> usize {
-        (step % 2 * self.batch + sample) * self.blocks + block
+    /// The half that `step` reads from; it writes the next one.
+    fn half(&self, step: usize) -> usize {
+        step % 2 * self.batch * self.blocks
     }
 
-    /// Publishes the outputs of one block of one sample at `step`.
+    /// Publishes outputs of one block of one sample for `step` to read.
     ///
     /// # Safety
-    /// Nobody else writes this block, and nobody reads this or writes the next step before a barrier.
+    /// Nobody else writes this block, and nobody reads it or writes for the next step before a barrier.
     #[inline(always)]
     pub unsafe fn publish(&self, step: usize, sample: usize, block: usize, y: &[F]) {
-        let place = self.place(step, sample, block);
+        let place = self.half(step) + sample * self.blocks + block;
         // SAFETY: promised by the caller.
         let (events, count) =
-            unsafe { (self.events.get_mut(place * UNITS, UNITS), self.counts.get_mut(place, 1)) };
-        count[0] = compact(y, block * UNITS, events) as u32;
+            unsafe { (self.events.get_mut(place * CHUNK, CHUNK), self.counts.get_mut(place, 1)) };
+        count[0] = compact(y, events) as u32;
     }
 
-    /// Collects the events of all samples at `step`, in the order of the units.
+    /// What `step` reads.
     ///
     /// # Safety
-    /// All blocks of `step` are published, and nobody publishes for `step + 2` yet.
+    /// All blocks are published for `step`, and nobody publishes for `step + 2` while the result is used.
     #[inline(always)]
-    pub unsafe fn collect(&self, step: usize, lists: &mut EventLists<F>) {
-        lists.clear();
-        for sample in 0..self.batch {
-            let first = self.place(step, sample, 0);
-            // SAFETY: promised by the caller.
-            let counts = unsafe { self.counts.get(first, self.blocks) };
-            for (block, &count) in counts.iter().enumerate() {
-                // SAFETY: promised by the caller.
-                lists.extend(unsafe { self.events.get((first + block) * UNITS, count as usize) });
-            }
-            lists.end_row();
-        }
+    pub unsafe fn read(&self, step: usize) -> BoardEvents<'_, F> {
+        let (half, places) = (self.half(step), self.batch * self.blocks);
+        // SAFETY: promised by the caller.
+        let (events, counts) = unsafe {
+            (self.events.get(half * CHUNK, places * CHUNK), self.counts.get(half, places))
+        };
+        BoardEvents { events, counts, blocks: self.blocks }
+    }
+}
+
+/// The events that one step reads, a list for each sample and block of units.
+#[derive(Clone, Copy)]
+pub(crate) struct BoardEvents<'a, F> {
+    events: &'a [Event<F>],
+    counts: &'a [u32],
+    blocks: usize,
+}
+
+impl<'a, F: Float> BoardEvents<'a, F> {
+    /// The events of one block of one sample.
+    #[inline(always)]
+    pub fn list(&self, sample: usize, block: usize) -> &'a [Event<F>] {
+        let place = sample * self.blocks + block;
+        &self.events[place * CHUNK..][..self.counts[place] as usize]
+    }
+
+    /// Events of all samples and blocks.
+    #[inline(always)]
+    pub fn total(&self) -> usize {
+        self.counts.iter().map(|&count| count as usize).sum()
     }
 }
 
@@ -153,12 +249,43 @@ mod tests {
     #[test]
     fn lists_hold_what_is_not_zero() {
         let values = [0.0, 1.5, -0.0, f64::NAN, 0.0, 0.0, 0.0, 0.0, -2.0];
-        let lists = EventLists::of_rows(View::new(&values, 3, 3));
-        let row = lists.row(0);
-        assert_eq!(row, [Event { index: 1, value: 1.5 }]);
-        assert_eq!(lists.row(1).len(), 1);
-        assert!(lists.row(1)[0].value.is_nan());
-        assert_eq!(lists.row(2), [Event { index: 2, value: -2.0 }]);
+        let matrix = View::new(&values, 3, 3);
+        let lists = EventLists::of_rows(matrix);
+        assert_eq!(lists.list(0, 0), [Event { index: 1, value: 1.5 }]);
+        assert_eq!(lists.list(1, 0).len(), 1);
+        assert!(lists.list(1, 0)[0].value.is_nan());
+        assert_eq!(lists.list(2, 0), [Event { index: 2, value: -2.0 }]);
         assert_eq!(lists.total(), 3);
+        let lists = EventLists::of_columns(matrix);
+        assert_eq!(lists.list(1, 0), [Event { index: 0, value: 1.5 }]);
+        assert_eq!(lists.list(2, 0), [Event { index: 2, value: -2.0 }]);
+        assert_eq!((lists.outer, lists.inner, lists.total()), (3, 3, 3));
+    }
+
+    #[test]
+    fn rows_and_columns_hold_the_same_events() {
+        let (rows, cols) = (150, 131);
+        let values: Vec<f32> =
+            (0..rows * cols).map(|i| if i % 7 < 3 { i as f32 } else { 0.0 }).collect();
+        let matrix = View::new(&values, rows, cols);
+        let collect = |lists: &EventLists<f32>| {
+            let mut all = Vec::new();
+            for outer in 0..lists.outer {
+                for chunk in 0..lists.inner.div_ceil(CHUNK) {
+                    for event in lists.list(outer, chunk) {
+                        all.push((outer, chunk * CHUNK + event.index as usize, event.value));
+                    }
+                }
+            }
+            all
+        };
+        let by_rows = collect(&EventLists::of_rows(matrix));
+        let mut by_columns: Vec<_> = collect(&EventLists::of_columns(matrix))
+            .into_iter()
+            .map(|(column, row, value)| (row, column, value))
+            .collect();
+        by_columns.sort_by_key(|&(row, column, _)| (row, column));
+        assert_eq!(by_rows, by_columns);
+        assert!(by_rows.iter().all(|&(row, column, value)| values[row * cols + column] == value));
     }
 }

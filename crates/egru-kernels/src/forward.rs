@@ -1,30 +1,36 @@
 //! One EGRU sequence forward.
 //!
-//! The product with the input is taken for all steps at once. Then a team of threads walks the steps;
-//! each member owns blocks of units, for which it takes the recurrent product over the events of the step
-//! before, computes the cell, and publishes the events of its units. One barrier ends a step.
+//! A team of threads walks the steps; each member owns blocks of units, for which it takes the product
+//! with the input some steps ahead and the recurrent product over the events of the step before, computes
+//! the cell, and publishes the events of its units. One barrier ends a step.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::events::{Board, EventLists, UNITS};
-use crate::matmul::times;
+use crate::events::{Board, CHUNK, EventLists};
+use crate::gates::GateProduct;
+use crate::lanes::{load, store};
+use crate::phases::{Clock, Phase};
 use crate::plan::Product;
-use crate::product::add_rows;
-use crate::recurrent::{DenseRecurrent, pack};
+use crate::product::{lanes, tile_units};
 use crate::scratch::scratch;
-use crate::sequence::{Block, block, blocks_of_members, check_inputs, length, live_input};
+use crate::sequence::{blocks_of_members, check_inputs, length, tile, units};
 use crate::team::{self, Barrier, Shared};
-use crate::view::{View, ViewMut};
-use crate::{Dims, EgruParams, Float, Inputs, Outputs, Products, ShapeError, Zoneout, simd};
+use crate::view::View;
+use crate::{
+    Dims, EgruParams, Float, Inputs, Keep, Outputs, Products, ShapeError, State, Tape, Zoneout,
+    simd,
+};
 
-/// Steps from which on a member copies its columns of `R` together before it starts.
-const STEPS_WORTH_PACKING: usize = 4;
+/// Bytes of the product with the input that all members together take ahead.
+const AHEAD: usize = 4 << 20;
+/// Channels up to which the product with the input reads less than it writes: the rows of `W` are then
+/// walked as they lie.
+const FEW_CHANNELS: usize = 8;
 
-/// Values per step and sample that the backward pass needs beyond the outputs: the three gates and the
-/// recurrent part of the candidate, `h_g`.
-pub fn tape_width(hidden: usize) -> usize {
+/// Values per step and sample of [`Tape::gates`]: the three gates and the recurrent part of the candidate.
+pub(crate) fn tape_width(hidden: usize) -> usize {
     4 * hidden
 }
 
@@ -44,7 +50,7 @@ pub fn tape_width(hidden: usize) -> usize {
 /// reaches the outputs (`o` is 0 there, and `y` is `0 * NaN`); NaN in a row of `W` or `R` does so
 /// only where an event selects the row.
 ///
-/// `save_tape` asks for what [`egru_backward`](crate::egru_backward) needs.
+/// `keep` says which series come back beside `y`; [`egru_backward`](crate::egru_backward) needs the tape.
 ///
 /// # Errors
 /// [`ShapeError`] where an array does not fit `dims`.
@@ -53,24 +59,24 @@ pub fn egru_forward<F: Float>(
     params: &EgruParams,
     inputs: &Inputs<F>,
     products: Products,
-    save_tape: bool,
+    keep: Keep,
 ) -> Result<Outputs<F>, ShapeError> {
     check_inputs(dims, inputs)?;
-    let Dims { time, batch, input, hidden } = dims;
-    let (rows, size) = (time * batch, time * batch * hidden);
-    // The gates replace the products with the input, in place.
-    let width = if save_tape { tape_width(hidden) } else { 3 * hidden };
-    let mut tape = scratch(rows * width);
-    let x = live_input(dims, inputs);
-    times(
-        Product::Forward.takes_events_of(products, &x),
-        View::new(&x, rows, input),
-        View::new(inputs.w, input, 3 * hidden),
-        None,
-        ViewMut::new(&mut tape, rows, width).columns(0..3 * hidden),
-    );
-
-    let [mut y, mut c, mut o, mut trace, mut window] = [(); 5].map(|()| scratch(size));
+    let Dims { time, batch, hidden, .. } = dims;
+    let size = time * batch * hidden;
+    let series = |kept: bool| if kept { scratch(size) } else { Vec::new() };
+    let mut out = Outputs {
+        y: scratch(size),
+        c: series(keep.c),
+        o: series(keep.o),
+        trace: series(keep.trace),
+        window: series(keep.window),
+        last: State { c: inputs.c0.to_vec(), y: inputs.y0.to_vec(), trace: inputs.trace0.to_vec() },
+        tape: Tape {
+            u: series(keep.tape),
+            gates: if keep.tape { scratch(size * 4) } else { Vec::new() },
+        },
+    };
     let members = blocks_of_members(dims);
     let barrier = Barrier::new(members.len());
     let mut storage = Board::storage(batch, hidden);
@@ -78,23 +84,36 @@ pub fn egru_forward<F: Float>(
         dims,
         inputs: *inputs,
         products,
+        // The same for all members: one that takes more steps at a time than another keeps it waiting.
+        ahead: (AHEAD / (3 * hidden * batch * size_of::<F>()).max(1)).clamp(1, time.max(1)),
+        input_events: Product::Forward.takes_events_of(products, inputs.x),
         alpha: F::from_f64(params.alpha),
         eps: F::from_f64(params.eps),
-        tape: Shared::new(&mut tape),
-        width,
-        y: Shared::new(&mut y),
-        c: Shared::new(&mut c),
-        o: Shared::new(&mut o),
-        trace: Shared::new(&mut trace),
-        window: Shared::new(&mut window),
+        keep,
+        y: Shared::new(&mut out.y),
+        c: Shared::new(&mut out.c),
+        o: Shared::new(&mut out.o),
+        trace: Shared::new(&mut out.trace),
+        window: Shared::new(&mut out.window),
+        u: Shared::new(&mut out.tape.u),
+        gates: Shared::new(&mut out.tape.gates),
+        state: Shared::new(&mut out.last.c),
+        state_trace: Shared::new(&mut out.last.trace),
         board: Board::new(&mut storage, batch, hidden),
         barrier: &barrier,
     };
-    team::for_each(members, |blocks| simd::dispatch(Member { pass: &pass, blocks }));
-    if !save_tape {
-        tape = Vec::new();
+    let last = members.len() - 1;
+    let members = members.into_iter().enumerate().collect();
+    team::for_each(members, |(rank, blocks)| {
+        simd::dispatch(Member { pass: &pass, blocks, calling_thread: rank == last });
+    });
+    for sample in 0..batch {
+        if let Some(step) = length(dims, inputs, sample).checked_sub(1) {
+            let y = &out.y[(step * batch + sample) * hidden..][..hidden];
+            out.last.y[sample * hidden..][..hidden].copy_from_slice(y);
+        }
     }
-    Ok(Outputs { y, c, o, trace, window, tape })
+    Ok(out)
 }
 
 /// What the members of the team share.
@@ -102,16 +121,23 @@ struct Forward<'a, F> {
     dims: Dims,
     inputs: Inputs<'a, F>,
     products: Products,
+    /// Steps of the product with the input that are taken at a time.
+    ahead: usize,
+    /// Whether the input is taken as events.
+    input_events: bool,
     alpha: F,
     eps: F,
-    /// `[T, B, width]`: on entry the products with the input, on return the tape.
-    tape: Shared<'a, F>,
-    width: usize,
+    keep: Keep,
     y: Shared<'a, F>,
     c: Shared<'a, F>,
     o: Shared<'a, F>,
     trace: Shared<'a, F>,
     window: Shared<'a, F>,
+    u: Shared<'a, F>,
+    gates: Shared<'a, F>,
+    /// `[B, H]`: state and trace after the present step.
+    state: Shared<'a, F>,
+    state_trace: Shared<'a, F>,
     board: Board<'a, F>,
     barrier: &'a Barrier,
 }
@@ -119,11 +145,12 @@ struct Forward<'a, F> {
 /// One member with its blocks of units.
 ///
 /// SAFETY, for all blocks below: of the shared arrays, a member writes only the columns of its own units in
-/// the rows of the present step; it reads those, and rows of earlier steps, which nobody writes any more
-/// and which the barrier at the end of their step has made visible.
+/// the rows of the present step, and of the state; it reads those, and rows of `y` of the step before,
+/// which nobody writes any more and which the barrier at the end of that step has made visible.
 struct Member<'a, F> {
     pass: &'a Forward<'a, F>,
     blocks: Range<usize>,
+    calling_thread: bool,
 }
 
 impl<F: Float> WithSimd for Member<'_, F> {
@@ -132,233 +159,253 @@ impl<F: Float> WithSimd for Member<'_, F> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let pass = self.pass;
-        let Dims { time, batch, hidden, .. } = pass.dims;
+        let Dims { time, batch, input, hidden } = pass.dims;
         let _guard = pass.barrier.guard();
-        let recurrent = View::new(pass.inputs.r, hidden, 3 * hidden);
-        let packed = match pass.products {
-            Products::Events | Products::Auto if time >= STEPS_WORTH_PACKING => {
-                Some(pack(recurrent, hidden, &self.blocks))
+        let mut clock = Clock::start(self.calling_thread);
+        let own = units(hidden, &self.blocks);
+        let ahead = pass.ahead;
+        let w = View::new(pass.inputs.w, input, 3 * hidden);
+        let r = View::new(pass.inputs.r, hidden, 3 * hidden);
+        let mut from_input =
+            GateProduct::new(w, pass.inputs.bias_w, own.clone(), ahead * batch, time * batch);
+        let mut from_units =
+            GateProduct::new(r, pass.inputs.bias_r, own.clone(), batch, time * batch);
+
+        for block in self.blocks.clone() {
+            let start = block * CHUNK;
+            let width = CHUNK.min(hidden - start);
+            for sample in 0..batch {
+                let y0 = &pass.inputs.y0[sample * hidden + start..][..width];
+                // SAFETY: an own block, read by others only after the barrier.
+                unsafe { pass.board.publish(0, sample, block, y0) };
             }
-            _ => None,
-        };
-        let mut lists = EventLists::of_rows(View::new(pass.inputs.y0, batch, hidden));
-        let mut dense = DenseRecurrent::new(hidden, &self.blocks);
+        }
+        pass.barrier.wait();
         for step in 0..time {
-            if step > 0 && pass.products != Products::Dense {
-                // SAFETY: the barrier ended the step before, and the next has not begun.
-                unsafe { pass.board.collect(step - 1, &mut lists) };
+            let first_row = step % ahead * batch;
+            if first_row == 0 {
+                let rows = step * batch..(step + ahead).min(time) * batch;
+                let x = View::new(pass.inputs.x, time * batch, input).slice(rows);
+                if pass.input_events || (input <= FEW_CHANNELS && pass.products != Products::Dense)
+                {
+                    let lists = EventLists::of_rows(x);
+                    from_input.with_events(simd, x.rows, lists.total(), |row, chunk| {
+                        lists.list(row, chunk)
+                    });
+                } else {
+                    from_input.with_all(x);
+                }
+                clock.lap(Phase::InputProduct);
             }
-            let events =
-                Product::Forward.takes_events(pass.products, lists.total(), batch * hidden);
-            if !events {
+            // SAFETY: the barrier ended the step before, and nobody is two steps ahead.
+            let events = unsafe { pass.board.read(step) };
+            let total = events.total();
+            if Product::Step.takes_events(pass.products, total, batch * hidden) {
+                from_units
+                    .with_events(simd, batch, total, |sample, block| events.list(sample, block));
+            } else {
                 let before = match step {
                     0 => pass.inputs.y0,
-                    // SAFETY: a row of an earlier step.
+                    // SAFETY: rows of the step before.
                     _ => unsafe { pass.y.get((step - 1) * batch * hidden, batch * hidden) },
                 };
-                dense.compute(View::new(before, batch, hidden), recurrent);
+                from_units.with_all(View::new(before, batch, hidden));
             }
-            for index in self.blocks.clone() {
-                let block = block(hidden, index);
-                for sample in 0..batch {
-                    if step >= length(pass.dims, &pass.inputs, sample) {
-                        pass.hold(step, sample, block);
-                        continue;
-                    }
-                    let mut h = [F::ZERO; 3 * UNITS];
-                    for (gate, h) in h.chunks_exact_mut(UNITS).enumerate() {
-                        let columns = gate * hidden + block.start..;
-                        h[..block.width]
-                            .copy_from_slice(&pass.inputs.bias_r[columns][..block.width]);
-                    }
-                    let events_of_sample = lists.row(sample);
-                    match &packed {
-                        _ if !events => dense.add_to(&mut h, sample, block),
-                        Some(packed) => {
-                            let size = hidden * 3 * UNITS;
-                            let table = &packed[(index - self.blocks.start) * size..][..size];
-                            add_rows(
-                                simd,
-                                events_of_sample,
-                                View::new(table, hidden, 3 * UNITS),
-                                &mut h,
-                            );
-                        }
-                        None => {
-                            for (gate, h) in h.chunks_exact_mut(UNITS).enumerate() {
-                                let start = gate * hidden + block.start;
-                                let table = recurrent.columns(start..start + block.width);
-                                add_rows(simd, events_of_sample, table, &mut h[..block.width]);
-                            }
-                        }
-                    }
-                    pass.cell(step, sample, block, &h);
-                }
+            clock.lap(Phase::RecurrentProduct);
+            for block in self.blocks.clone() {
+                pass.block(simd, step, block, &own, (&from_input, first_row), &from_units);
             }
+            clock.lap(Phase::Pointwise);
             pass.barrier.wait();
+            clock.lap(Phase::Waiting);
         }
     }
 }
 
 impl<F: Float> Forward<'_, F> {
-    /// The part of a `[T, B, H]` array that belongs to a block.
+    /// One step of a block of the own units, for all samples.
     #[inline(always)]
-    fn at(&self, step: usize, sample: usize, block: Block) -> usize {
-        (step * self.dims.batch + sample) * self.dims.hidden + block.start
-    }
-
-    /// A state one step before, or the initial one.
-    #[inline(always)]
-    fn before<'a>(
-        &'a self,
-        states: &'a Shared<'_, F>,
-        initial: &'a [F],
-        step: usize,
-        sample: usize,
-        block: Block,
-    ) -> &'a [F] {
-        match step {
-            0 => &initial[self.at(0, sample, block)..][..block.width],
-            // SAFETY: a row of an earlier step (see `Member`).
-            _ => unsafe { states.get(self.at(step - 1, sample, block), block.width) },
-        }
-    }
-
-    /// The own units of a row of the present step.
-    ///
-    /// # Safety
-    /// See `Member`; each part is taken once per step.
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn present<'a>(
+    fn block<S: Simd>(
         &self,
-        array: &'a Shared<'_, F>,
+        simd: S,
         step: usize,
-        sample: usize,
-        block: Block,
-    ) -> &'a mut [F] {
-        // SAFETY: promised by the caller.
-        unsafe { array.get_mut(self.at(step, sample, block), block.width) }
+        block: usize,
+        own: &Range<usize>,
+        (from_input, first_row): (&GateProduct<'_, F>, usize),
+        from_units: &GateProduct<'_, F>,
+    ) {
+        let Dims { batch, hidden, .. } = self.dims;
+        let tiles = CHUNK / tile_units::<F>();
+        let first_tile = (block * CHUNK - own.start) / tile_units::<F>();
+        for sample in 0..batch {
+            let row = (step * batch + sample) * hidden;
+            let live = step < length(self.dims, &self.inputs, sample);
+            for index in first_tile..first_tile + tiles {
+                let units = tile::<F>(own, index);
+                if units.is_empty() {
+                    break;
+                }
+                let a = from_input.gates(index, first_row + sample, units.len());
+                let h = from_units.gates(index, sample, units.len());
+                if live {
+                    self.cell(simd, row, sample, &units, a, h);
+                } else {
+                    self.hold(row, sample, &units);
+                }
+            }
+            let start = block * CHUNK;
+            // SAFETY: own units of the present step, and an own block, which others read only after the
+            // barrier.
+            unsafe {
+                let y = self.y.get(row + start, CHUNK.min(hidden - start));
+                self.board.publish(step + 1, sample, block, y);
+            }
+        }
     }
 
     /// A step past the end of a sample.
     #[inline(always)]
-    fn hold(&self, step: usize, sample: usize, block: Block) {
-        // SAFETY: own units of the present step (see `Member`).
+    fn hold(&self, row: usize, sample: usize, units: &Range<usize>) {
+        let (hidden, width) = (self.dims.hidden, units.len());
+        let (at, state) = (row + units.start, sample * hidden + units.start);
+        let Keep { c, o, trace, window, tape } = self.keep;
+        // SAFETY: own units of the present step and of the state (see `Member`).
         unsafe {
-            for array in [&self.y, &self.o, &self.window] {
-                self.present(array, step, sample, block).fill(F::ZERO);
-            }
-            for (array, initial) in [(&self.c, self.inputs.c0), (&self.trace, self.inputs.trace0)] {
-                let before = self.before(array, initial, step, sample, block);
-                self.present(array, step, sample, block).copy_from_slice(before);
-            }
-            let row = (step * self.dims.batch + sample) * self.width;
-            for start in (0..self.width).step_by(self.dims.hidden) {
-                self.tape.get_mut(row + start + block.start, block.width).fill(F::ZERO);
-            }
-            self.board.publish(step, sample, block.index, &[]);
-        }
-    }
-
-    /// The cell of one block of one sample; `h` holds the recurrent parts of the gates, bias included.
-    #[inline(always)]
-    fn cell(&self, step: usize, sample: usize, block: Block, h: &[F; 3 * UNITS]) {
-        let Block { start, width, .. } = block;
-        let hidden = self.dims.hidden;
-        let (h_z, rest) = h.split_at(UNITS);
-        let (h_r, h_g) = rest.split_at(UNITS);
-        let (h_z, h_r, h_g) = (&h_z[..width], &h_r[..width], &h_g[..width]);
-        let bias = |gate: usize| &self.inputs.bias_w[gate * hidden + start..][..width];
-        let row = (step * self.dims.batch + sample) * self.width;
-        // SAFETY: own units of the present step, different parts of the row (see `Member`).
-        let tape = |part: usize| unsafe { self.tape.get_mut(row + part * hidden + start, width) };
-        let (tape_z, tape_r, tape_g) = (tape(0), tape(1), tape(2));
-
-        // Work on copies on the stack: the compiler knows that they do not overlap, and vectorises.
-        let [mut z, mut r, mut g, mut u] = [[F::ZERO; UNITS]; 4];
-        let (z, r) = (&mut z[..width], &mut r[..width]);
-        let (g, u) = (&mut g[..width], &mut u[..width]);
-        sum(z, tape_z, bias(0), h_z);
-        sum(r, tape_r, bias(1), h_r);
-        z.iter_mut().for_each(|value| *value = value.sigmoid());
-        r.iter_mut().for_each(|value| *value = value.sigmoid());
-        let bias_g = bias(2);
-        for i in 0..width {
-            g[i] = (tape_g[i] + bias_g[i]) + r[i] * h_g[i];
-        }
-        g.iter_mut().for_each(|value| *value = value.tanh());
-        let c_before = &self.before(&self.c, self.inputs.c0, step, sample, block)[..width];
-        for i in 0..width {
-            u[i] = z[i] * c_before[i] + (F::ONE - z[i]) * g[i];
-        }
-        if self.width == tape_width(hidden) {
-            tape_z.copy_from_slice(z);
-            tape_r.copy_from_slice(r);
-            tape_g.copy_from_slice(g);
-            tape(3).copy_from_slice(h_g);
-        }
-        match self.inputs.zoneout {
-            Zoneout::Off => {}
-            Zoneout::Mask(mask) => {
-                let mask = &mask[self.at(step, sample, block)..][..width];
-                for i in 0..width {
-                    u[i] = mask[i] * u[i] + (F::ONE - mask[i]) * c_before[i];
+            let zero = [(true, &self.y), (o, &self.o), (window, &self.window), (tape, &self.u)];
+            for (kept, array) in zero {
+                if kept {
+                    array.get_mut(at, width).fill(F::ZERO);
                 }
             }
-            Zoneout::Keep(keep) => {
-                for i in 0..width {
-                    u[i] = keep * u[i] + (F::ONE - keep) * c_before[i];
+            for (kept, array, state_of) in
+                [(c, &self.c, &self.state), (trace, &self.trace, &self.state_trace)]
+            {
+                if kept {
+                    array.get_mut(at, width).copy_from_slice(state_of.get(state, width));
+                }
+            }
+            if tape {
+                for gate in 0..4 {
+                    let start = 4 * row + gate * hidden + units.start;
+                    self.gates.get_mut(start, width).fill(F::ZERO);
                 }
             }
         }
-        self.emit(step, sample, block, u);
     }
 
-    /// The event part: threshold, reset, trace, window, and the event list.
+    /// The cell of one tile of one sample, from the products with the input and the units before.
     #[inline(always)]
-    fn emit(&self, step: usize, sample: usize, block: Block, u: &[F]) {
-        let width = block.width;
-        let u = &u[..width];
-        let theta = &self.inputs.theta[block.start..][..width];
-        let trace_before = self.before(&self.trace, self.inputs.trace0, step, sample, block);
-        let trace_before = &trace_before[..width];
-        let mut results = [[F::ZERO; UNITS]; 5];
-        let [y, c, o, trace, window] = &mut results;
-        let (y, c, o) = (&mut y[..width], &mut c[..width], &mut o[..width]);
-        let (trace, window) = (&mut trace[..width], &mut window[..width]);
-        for i in 0..width {
-            o[i] = if u[i] - theta[i] > F::ZERO { F::ONE } else { F::ZERO };
-        }
-        for i in 0..width {
-            y[i] = o[i] * u[i];
-            c[i] = u[i] - o[i] * theta[i];
-        }
-        for i in 0..width {
-            trace[i] = self.alpha * trace_before[i] + (F::ONE - self.alpha) * y[i];
-        }
-        for i in 0..width {
-            let near = F::ONE - self.eps * (u[i] - theta[i]).abs();
-            // Not `near > 0`: a NaN has an effect.
-            let far = if near <= F::ZERO { F::ZERO } else { F::ONE };
-            window[i] = if o[i] == F::ZERO { far } else { F::ONE };
-        }
-        if self.products != Products::Dense {
-            // SAFETY: an own block, read by others only after the barrier.
-            unsafe { self.board.publish(step, sample, block.index, y) };
-        }
-        let arrays = [&self.y, &self.c, &self.o, &self.trace, &self.window];
-        for (array, result) in arrays.into_iter().zip(&results) {
-            // SAFETY: own units of the present step, of different arrays (see `Member`).
-            unsafe { self.present(array, step, sample, block) }.copy_from_slice(&result[..width]);
+    fn cell<S: Simd>(
+        &self,
+        simd: S,
+        row: usize,
+        sample: usize,
+        units: &Range<usize>,
+        a: [&[F]; 3],
+        h: [&[F]; 3],
+    ) {
+        let (hidden, width) = (self.dims.hidden, units.len());
+        let at = row + units.start;
+        let Keep { c, o, trace, window, tape } = self.keep;
+        let state_at = sample * hidden + units.start;
+        let gates_at = 4 * row + units.start;
+        // SAFETY: own units of the present step and of the state, each part once (see `Member`).
+        let (y, c, o, trace, window, u_tape, state, state_trace, gates) = unsafe {
+            (
+                part(&self.y, true, at, width),
+                part(&self.c, c, at, width),
+                part(&self.o, o, at, width),
+                part(&self.trace, trace, at, width),
+                part(&self.window, window, at, width),
+                part(&self.u, tape, at, width),
+                part(&self.state, true, state_at, width),
+                part(&self.state_trace, true, state_at, width),
+                [
+                    part(&self.gates, tape, gates_at, width),
+                    part(&self.gates, tape, gates_at + hidden, width),
+                    part(&self.gates, tape, gates_at + 2 * hidden, width),
+                    part(&self.gates, tape, gates_at + 3 * hidden, width),
+                ],
+            )
+        };
+        let theta = &self.inputs.theta[units.clone()];
+        let one = F::splat(simd, F::ONE);
+        let zero = F::splat(simd, F::ZERO);
+        let (alpha, rest) = (self.alpha, F::ONE - self.alpha);
+        let (alpha, rest) = (F::splat(simd, alpha), F::splat(simd, rest));
+        let eps = F::splat(simd, self.eps);
+
+        for k in (0..width).step_by(lanes::<S, F>()) {
+            let z = F::plus(simd, load(simd, a[0], k), load(simd, h[0], k));
+            let r = F::plus(simd, load(simd, a[1], k), load(simd, h[1], k));
+            let (z, r) = (F::sigmoid(simd, z), F::sigmoid(simd, r));
+            let h_g = load(simd, h[2], k);
+            let g = F::tanh(simd, F::mul_add(simd, r, h_g, load(simd, a[2], k)));
+            let before = load(simd, state, k);
+            let new = F::times(simd, F::minus(simd, one, z), g);
+            let u = F::mul_add(simd, z, before, new);
+            let u = match self.inputs.zoneout {
+                Zoneout::Off => u,
+                Zoneout::Mask(mask) => {
+                    let m = load(simd, &mask[at..at + width], k);
+                    let held = F::times(simd, F::minus(simd, one, m), before);
+                    F::mul_add(simd, m, u, held)
+                }
+                Zoneout::Keep(keep) => {
+                    let m = F::splat(simd, keep);
+                    let held = F::times(simd, F::minus(simd, one, m), before);
+                    F::mul_add(simd, m, u, held)
+                }
+            };
+            let threshold = load(simd, theta, k);
+            let v = F::minus(simd, u, threshold);
+            let fired = F::greater(simd, v, zero);
+            let event = F::select(simd, fired, one, zero);
+            let output = F::times(simd, event, u);
+            let after = F::minus(simd, u, F::times(simd, event, threshold));
+            let average = F::times(simd, rest, output);
+            let average = F::mul_add(simd, alpha, load(simd, state_trace, k), average);
+            store(simd, y, k, output);
+            store(simd, state, k, after);
+            store(simd, state_trace, k, average);
+            if !c.is_empty() {
+                store(simd, c, k, after);
+            }
+            if !o.is_empty() {
+                store(simd, o, k, event);
+            }
+            if !trace.is_empty() {
+                store(simd, trace, k, average);
+            }
+            if !window.is_empty() {
+                let near = F::minus(simd, one, F::times(simd, eps, F::abs(simd, v)));
+                // Not `near > 0`: a NaN has an effect.
+                let far = F::at_most(simd, near, zero);
+                let reached = F::select(simd, far, zero, one);
+                store(simd, window, k, F::select(simd, fired, one, reached));
+            }
+            if !u_tape.is_empty() {
+                store(simd, u_tape, k, u);
+                for (gate, value) in [z, r, g, h_g].into_iter().enumerate() {
+                    store(simd, gates[gate], k, value);
+                }
+            }
         }
     }
 }
 
-/// `out = a + b + c`.
+/// A part of a series, or nothing of one that is not kept.
+///
+/// # Safety
+/// As [`Shared::get_mut`].
 #[inline(always)]
-fn sum<F: Float>(out: &mut [F], a: &[F], b: &[F], c: &[F]) {
-    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
-        *out = a + b + c;
-    }
+#[allow(clippy::mut_from_ref)]
+unsafe fn part<'s, F>(
+    array: &'s Shared<'_, F>,
+    kept: bool,
+    start: usize,
+    width: usize,
+) -> &'s mut [F] {
+    // SAFETY: promised by the caller.
+    if kept { unsafe { array.get_mut(start, width) } } else { &mut [] }
 }

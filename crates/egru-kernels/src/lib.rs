@@ -32,15 +32,15 @@
 //!     lengths: None,
 //!     x_needs_grad: None,
 //! };
-//! let out = egru_forward(dims, &params, &inputs, Products::Auto, true)?;
+//! let out = egru_forward(dims, &params, &inputs, Products::Auto, Keep::ALL)?;
 //! assert_eq!(out.o, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 //!
 //! // Gradients of the sum of all traces.
-//! let saved = Saved { y: &out.y, c: &out.c, o: &out.o, tape: &out.tape };
-//! let by_output = Cotangents { y: None, c: None, o: None, trace: Some(&[1.0; 6]) };
+//! let by_output = Cotangents { trace: Some(&[1.0; 6]), ..Cotangents::default() };
 //! let wanted = Wanted { x: true, w: true, r: true, theta: true, state: true };
+//! let Outputs { y, tape, .. } = out;
 //! let gradients =
-//!     egru_backward(dims, &params, &inputs, &saved, &by_output, wanted, Products::Auto)?;
+//!     egru_backward(dims, &params, &inputs, &y, tape, &by_output, wanted, Products::Auto)?;
 //! assert!(gradients.w[4] > 0.0);
 //! # Ok::<(), ShapeError>(())
 //! ```
@@ -51,25 +51,30 @@ mod error;
 mod events;
 mod float;
 mod forward;
+mod gates;
+mod lanes;
 mod linear;
+mod masked;
 mod math;
 mod matmul;
+mod phases;
 mod plan;
 mod product;
-mod recurrent;
 mod scratch;
 mod sequence;
 mod simd;
 mod team;
+mod tiles;
 mod types;
 mod view;
 mod walk;
 
-pub use backward::egru_backward;
+pub use backward::{StepGradients, egru_backward, egru_backward_steps};
 pub use error::ShapeError;
 pub use float::Float;
-pub use forward::{egru_forward, tape_width};
+pub use forward::egru_forward;
 pub use linear::{LinearGradients, LinearWanted, event_linear_backward, event_linear_forward};
+pub use phases::{Phase, record_phases, take_phases};
 pub use simd::{SimdLevel, set_simd_level, simd_level, simd_levels};
 pub use team::{set_threads, threads};
 pub use types::*;

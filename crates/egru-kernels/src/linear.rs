@@ -1,7 +1,7 @@
 //! A linear layer whose operand is sparse: the building block of any event-based cell.
 
 use crate::error::{check, check_option, volume};
-use crate::matmul::{add_column_sums, times, times_transposed, transposed_times};
+use crate::matmul::{Operand, add_column_sums, times, times_transposed, transposed_times};
 use crate::plan::Product;
 use crate::scratch::{scratch, zeros};
 use crate::view::{View, ViewMut};
@@ -105,12 +105,8 @@ pub fn event_linear_backward<F: Float>(
     }
     if want.weight {
         result.weight = zeros(weight_size);
-        transposed_times(
-            Product::Weights.takes_events_of(products, events),
-            View::new(events, n, k),
-            grad,
-            ViewMut::new(&mut result.weight, k, m),
-        );
+        let events = Operand::of(View::new(events, n, k), products);
+        transposed_times(&events, grad, ViewMut::new(&mut result.weight, k, m));
     }
     if want.bias {
         result.bias = zeros(m);

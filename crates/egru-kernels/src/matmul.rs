@@ -5,14 +5,20 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::dense::{self, Store, transposed};
-use crate::events::{Event, EventLists};
-use crate::product::{add_rows, dot_rows, tile_columns};
-use crate::team::{self, threads_for};
+use crate::events::{CHUNK, EventLists};
+use crate::masked::{FEW_ROWS, Plan, Wants, add_wanted, add_wanted_singly};
+use crate::plan::Product;
+use crate::product::{GROUP, add_rows, tile_columns};
+use crate::scratch::Aligned;
+use crate::team::{self, Shared, threads_for};
+use crate::tiles::{ROWS, add_table};
 use crate::view::{View, ViewMut};
-use crate::{Float, simd};
+use crate::{Float, Products, simd};
 
-/// Bytes of a table that a pass keeps in the second-level cache.
-const CACHE: usize = 384 * 1024;
+/// Chunks of a table that are cut into a tile at a time: 384 KiB, for the second-level cache.
+const CHUNKS: usize = 16;
+/// Events per row of a table from which on cutting it into tiles pays.
+const EVENTS_WORTH_TILES: usize = 2;
 
 /// `out[N, M] = sparse[N, K] table[K, M] (+ bias[M])`.
 pub(crate) fn times<F: Float>(
@@ -22,101 +28,185 @@ pub(crate) fn times<F: Float>(
     bias: Option<&[F]>,
     mut out: ViewMut<'_, F>,
 ) {
-    let threads = threads_for(sparse.rows * table.rows * table.cols);
     if events {
-        team::for_each(out.split(threads), |(first, out)| {
-            let sparse = sparse.slice(first..first + out.rows);
-            simd::dispatch(Times { sparse, table, bias, out });
-        });
+        let start = bias.map_or(Start::Zero, Start::Row);
+        add_events(&EventLists::of_all_rows(sparse), table, start, out);
         return;
     }
-    let store = match bias {
-        None => Store::Replace,
-        Some(bias) => {
-            (0..out.rows).for_each(|row| out.row_mut(row).copy_from_slice(bias));
-            Store::Add
+    for row in 0..out.rows {
+        let out = out.row_mut(row);
+        match bias {
+            Some(bias) => out.copy_from_slice(bias),
+            None => out.fill(F::ZERO),
         }
-    };
-    dense::product(out, store, sparse, table, threads);
+    }
+    let threads = threads_for(sparse.rows * table.rows * table.cols);
+    dense::product(out, Store::Add, sparse, table, threads);
 }
 
-/// One thread's rows of [`times`].
-struct Times<'a, F> {
-    sparse: View<'a, F>,
-    table: View<'a, F>,
-    bias: Option<&'a [F]>,
-    out: ViewMut<'a, F>,
+/// The operand of [`transposed_times`].
+pub(crate) enum Operand<'a, F> {
+    /// The non-zero values of its columns.
+    Events(EventLists<F>),
+    /// All of it.
+    Dense(View<'a, F>),
 }
 
-impl<F: Float> WithSimd for Times<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let lists = EventLists::of_rows(self.sparse);
-        // One tile of columns at a time: the table's part of it stays in the cache for all rows.
-        for columns in chunks(self.table.cols, tile_columns::<S, F>()) {
-            let table = self.table.columns(columns.clone());
-            for row in 0..self.sparse.rows {
-                let out = &mut self.out.row_mut(row)[columns.clone()];
-                match self.bias {
-                    Some(bias) => out.copy_from_slice(&bias[columns.clone()]),
-                    None => out.fill(F::ZERO),
-                }
-                add_rows(simd, lists.row(row), table, out);
-            }
+impl<'a, F: Float> Operand<'a, F> {
+    /// In the form that `products` asks for.
+    pub fn of(sparse: View<'a, F>, products: Products) -> Self {
+        if Product::Weights.takes_events_of(products, sparse.values()) {
+            Self::Events(EventLists::of_all_columns(sparse))
+        } else {
+            Self::Dense(sparse)
         }
     }
 }
 
 /// `out[K, M] += sparse[N, K]^T grad[N, M]`.
 pub(crate) fn transposed_times<F: Float>(
-    events: bool,
-    sparse: View<'_, F>,
+    sparse: &Operand<'_, F>,
     grad: View<'_, F>,
     out: ViewMut<'_, F>,
 ) {
-    let threads = threads_for(sparse.rows * sparse.cols * grad.cols);
-    if events {
-        team::for_each(out.split(threads), |(first, out)| {
-            let sparse = sparse.columns(first..first + out.rows);
-            simd::dispatch(TransposedTimes { sparse, grad, out });
-        });
-    } else {
-        dense::product(out, Store::Add, transposed(sparse), grad, threads);
+    match sparse {
+        Operand::Events(lists) => add_events(lists, grad, Start::Out, out),
+        Operand::Dense(sparse) => {
+            let threads = threads_for(sparse.rows * sparse.cols * grad.cols);
+            dense::product(out, Store::Add, transposed(*sparse), grad, threads);
+        }
     }
 }
 
-/// One thread's rows of [`transposed_times`].
-struct TransposedTimes<'a, F> {
-    sparse: View<'a, F>,
-    grad: View<'a, F>,
-    out: ViewMut<'a, F>,
+/// What a result starts from.
+#[derive(Clone, Copy)]
+enum Start<'a, F> {
+    /// What it holds.
+    Out,
+    /// This, in every row.
+    Row(&'a [F]),
+    /// Nothing; what it holds is not read.
+    Zero,
 }
 
-impl<F: Float> WithSimd for TransposedTimes<'_, F> {
+/// `out[outer, M] = start + events[outer, inner] table[inner, M]`.
+fn add_events<F: Float>(
+    lists: &EventLists<F>,
+    table: View<'_, F>,
+    start: Start<'_, F>,
+    out: ViewMut<'_, F>,
+) {
+    let tiles = table.cols.div_ceil(tile_columns::<F>());
+    let threads = threads_for(lists.total() * table.cols);
+    let stride = out.stride;
+    let out = Shared::new(out.into_span());
+    team::for_each(team::shares(tiles, threads).collect(), |tiles| {
+        let first = tiles.start * tile_columns::<F>();
+        let columns = first..(tiles.end * tile_columns::<F>()).min(table.cols);
+        simd::dispatch(AddEvents { lists, table, start, out: &out, stride, columns });
+    });
+}
+
+/// One thread's columns of [`add_events`].
+///
+/// SAFETY, for all blocks below: a member reads and writes only its own columns of `out`.
+struct AddEvents<'a, F> {
+    lists: &'a EventLists<F>,
+    table: View<'a, F>,
+    start: Start<'a, F>,
+    out: &'a Shared<'a, F>,
+    stride: usize,
+    columns: Range<usize>,
+}
+
+impl<F: Float> WithSimd for AddEvents<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let mut lists: Vec<Vec<Event<F>>> = vec![Vec::new(); self.sparse.cols];
-        let tile = tile_columns::<S, F>();
-        // So many rows of the gradient that a tile of them stays in the cache for all sources.
-        for rows in chunks(self.sparse.rows, (CACHE / (tile * size_of::<F>())).max(64)) {
-            lists.iter_mut().for_each(Vec::clear);
-            for row in rows.clone() {
-                for (list, &value) in lists.iter_mut().zip(self.sparse.row(row)) {
-                    if value != F::ZERO {
-                        list.push(Event { index: (row - rows.start) as u32, value });
-                    }
+    fn with_simd<S: Simd>(self, simd: S) {
+        if self.lists.total() < EVENTS_WORTH_TILES * self.lists.inner {
+            self.as_it_lies(simd);
+        } else {
+            self.in_tiles(simd);
+        }
+    }
+}
+
+impl<F: Float> AddEvents<'_, F> {
+    /// Few events: the table is read where they select it.
+    #[inline(always)]
+    fn as_it_lies<S: Simd>(&self, simd: S) {
+        for outer in 0..self.lists.outer {
+            let at = outer * self.stride + self.columns.start;
+            // SAFETY: own columns.
+            let out = unsafe { self.out.get_mut(at, self.columns.len()) };
+            match self.start {
+                Start::Out => {}
+                Start::Row(row) => out.copy_from_slice(&row[self.columns.clone()]),
+                Start::Zero => out.fill(F::ZERO),
+            }
+        }
+        for first in (0..self.lists.inner).step_by(CHUNK) {
+            let rows = first..(first + CHUNK).min(self.lists.inner);
+            let table = self.table.slice(rows).columns(self.columns.clone());
+            for outer in 0..self.lists.outer {
+                let events = self.lists.list(outer, first / CHUNK);
+                if !events.is_empty() {
+                    let at = outer * self.stride + self.columns.start;
+                    // SAFETY: own columns.
+                    let out = unsafe { self.out.get_mut(at, self.columns.len()) };
+                    add_rows(simd, events, table, out);
                 }
             }
-            for columns in chunks(self.grad.cols, tile) {
-                let grad = self.grad.slice(rows.clone()).columns(columns.clone());
-                for (source, list) in lists.iter().enumerate() {
-                    if !list.is_empty() {
-                        let out = &mut self.out.row_mut(source)[columns.clone()];
-                        add_rows(simd, list, grad, out);
+        }
+    }
+
+    /// Many events: tile by tile, each copied together first.
+    #[inline(always)]
+    fn in_tiles<S: Simd>(&self, simd: S) {
+        let width = tile_columns::<F>();
+        let mut tile = Aligned::new(CHUNKS * CHUNK * width);
+        let mut sums = Aligned::new(ROWS * width);
+        // At least once, so that a result without events is written too.
+        for first in (0..self.lists.inner.max(1)).step_by(CHUNKS * CHUNK) {
+            let start = if first == 0 { self.start } else { Start::Out };
+            let rows = (CHUNKS * CHUNK).min(self.lists.inner - first);
+            for column in self.columns.clone().step_by(width) {
+                let columns = width.min(self.columns.end - column);
+                let tile = &mut tile[..rows * width];
+                for (row, tile) in tile.chunks_exact_mut(width).enumerate() {
+                    tile[..columns].copy_from_slice(self.table.segment(
+                        first + row,
+                        column,
+                        columns,
+                    ));
+                    tile[columns..].fill(F::ZERO);
+                }
+                let list = |outer, chunk| self.lists.list(outer, first / CHUNK + chunk);
+                for block in (0..self.lists.outer).step_by(ROWS) {
+                    let outer = block..(block + ROWS).min(self.lists.outer);
+                    let sums = &mut sums[..outer.len() * width];
+                    sums.fill(F::ZERO);
+                    for (outer, sums) in outer.clone().zip(sums.chunks_exact_mut(width)) {
+                        match start {
+                            Start::Zero => {}
+                            Start::Row(row) => {
+                                sums[..columns].copy_from_slice(&row[column..column + columns]);
+                            }
+                            Start::Out => {
+                                let at = outer * self.stride + column;
+                                // SAFETY: own columns.
+                                sums[..columns]
+                                    .copy_from_slice(unsafe { self.out.get(at, columns) });
+                            }
+                        }
+                    }
+                    add_table(simd, tile, false, outer.clone(), &list, sums);
+                    for (outer, sums) in outer.zip(sums.chunks_exact(width)) {
+                        // SAFETY: own columns.
+                        let out =
+                            unsafe { self.out.get_mut(outer * self.stride + column, columns) };
+                        out.copy_from_slice(&sums[..columns]);
                     }
                 }
             }
@@ -133,18 +223,21 @@ pub(crate) fn times_transposed<F: Float>(
     out: ViewMut<'_, F>,
 ) {
     let threads = threads_for(grad.rows * table.rows * table.cols);
-    match needed {
-        Some(needed) => team::for_each(out.split(threads), |(first, out)| {
-            let rows = first..first + out.rows;
-            let (needed, grad) = (needed.slice(rows.clone()), grad.slice(rows));
-            simd::dispatch(TimesTransposed { needed, grad, table, out });
-        }),
-        None => dense::product(out, Store::Add, grad, transposed(table), threads),
-    }
+    let Some(needed) = needed else {
+        return dense::product(out, Store::Add, grad, transposed(table), threads);
+    };
+    // All rows decide, not those of a thread: the two forms differ in rounding.
+    let few = grad.rows <= FEW_ROWS;
+    team::for_each(out.split(if few { 1 } else { threads }, GROUP), |(first, out)| {
+        let rows = first..first + out.rows;
+        let (needed, grad) = (needed.slice(rows.clone()), grad.slice(rows));
+        simd::dispatch(TimesTransposed { few, needed, grad, table, out });
+    });
 }
 
 /// One thread's rows of [`times_transposed`].
 struct TimesTransposed<'a, F> {
+    few: bool,
     needed: View<'a, F>,
     grad: View<'a, F>,
     table: View<'a, F>,
@@ -155,31 +248,15 @@ impl<F: Float> WithSimd for TimesTransposed<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        // Long enough to hide the sum over lanes at the end of each product.
-        const COLUMNS: usize = 1024;
-        let (mut targets, mut ends) = (Vec::new(), Vec::new());
-        // A part of the table at a time, small enough to stay in the cache for all rows.
-        for rows in chunks(self.table.rows, (CACHE / (COLUMNS * size_of::<F>())).max(16)) {
-            targets.clear();
-            ends.clear();
-            for row in 0..self.grad.rows {
-                let needed = self.needed.segment(row, rows.start, rows.len());
-                targets.extend(
-                    (0_u32..).zip(needed).filter(|(_, value)| **value != F::ZERO).map(|(k, _)| k),
-                );
-                ends.push(targets.len());
-            }
-            for columns in chunks(self.table.cols, COLUMNS) {
-                let table = self.table.slice(rows.clone()).columns(columns.clone());
-                let mut start = 0;
-                for (row, &end) in ends.iter().enumerate() {
-                    let grad = self.grad.segment(row, columns.start, columns.len());
-                    let out = &mut self.out.row_mut(row)[rows.clone()];
-                    dot_rows(simd, &targets[start..end], table, grad, out);
-                    start = end;
-                }
-            }
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { few, needed, grad, table, mut out } = self;
+        let wants = Wants::of(needed);
+        if few {
+            add_wanted_singly(simd, grad, table, &wants, &mut Vec::new(), &mut out);
+        } else {
+            let mut plan = Plan::default();
+            plan.make(&wants);
+            add_wanted(simd, grad, table, &plan, &mut out);
         }
     }
 }
@@ -188,7 +265,7 @@ impl<F: Float> WithSimd for TimesTransposed<'_, F> {
 pub(crate) fn add_column_sums<F: Float>(grad: View<'_, F>, out: &mut [F]) {
     let threads = threads_for(grad.rows * grad.cols);
     let width = grad.cols;
-    team::for_each(ViewMut::new(out, width, 1).split(threads), |(first, mut out)| {
+    team::for_each(ViewMut::new(out, width, 1).split(threads, 1), |(first, mut out)| {
         let grad = grad.columns(first..first + out.rows);
         let out = out.values_mut();
         for row in 0..grad.rows {
@@ -197,9 +274,4 @@ pub(crate) fn add_column_sums<F: Float>(grad: View<'_, F>, out: &mut [F]) {
             }
         }
     });
-}
-
-/// `0..total` in ranges of `size`, the last one shorter.
-fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..total).step_by(size).map(move |start| start..(start + size).min(total))
 }

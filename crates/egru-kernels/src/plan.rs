@@ -3,24 +3,29 @@
 use crate::{Float, Products};
 
 /// The products, each with the share of non-zero (or wanted) values up to which `Products::Auto`
-/// takes its event-driven form. The limits are where both forms cost about the same on an x86-64-v4
-/// machine (590 units, a batch of 32, `f32`); smaller batches favour events, most of all for `Operand`.
+/// takes its event-driven form: where both forms cost about the same, as measured (`docs/kernels.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Product {
-    /// Rows selected by events: `x W`, `y R`.
+    /// Rows selected by events, many rows of the operand at once: `x W`.
     Forward,
+    /// Rows selected by the events of one step: `y R`. A dense product of so few rows is slower.
+    Step,
     /// Gradient of weights: `x^T p`, `y^T q`.
     Weights,
-    /// Gradient of an operand where it is wanted: `p W^T`, `q R^T`.
+    /// Gradient of an operand where it is wanted: `p W^T`.
     Operand,
+    /// The same of one step: `q R^T`.
+    StepOperand,
 }
 
 impl Product {
     fn limit(self) -> f64 {
         match self {
-            Product::Forward => 0.4,
+            Product::Forward => 0.6,
+            Product::Step => 0.8,
             Product::Weights => 0.45,
-            Product::Operand => 0.8,
+            Product::Operand => 0.5,
+            Product::StepOperand => 1.0,
         }
     }
 

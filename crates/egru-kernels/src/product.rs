@@ -1,30 +1,109 @@
-//! The two event-driven products, everything else is made of them:
-//! [`add_rows`] sums the rows that events select, [`dot_rows`] takes the products of chosen rows with a
-//! vector. Both do exactly the work that the lists name, in the order of the lists, so a result does
-//! not depend on how the work is divided.
+//! The event-driven products, everything else is made of them: [`add_tile`] and [`add_rows`] sum the rows
+//! that events select, [`dots`] and [`dot_rows`] take products of chosen rows with vectors. All do exactly
+//! the work that the lists name, in the order of the lists, so that a result does not depend on how the
+//! work is divided.
 
 use pulp::Simd;
 
 use crate::Float;
-use crate::events::Event;
+use crate::events::{CHUNK, Event};
 use crate::view::View;
 
-/// Registers that hold a tile of the result while [`add_rows`] walks a list.
-const TILE: usize = 12;
+/// Registers that hold a part of the result while [`add_rows`] walks a list.
+const REGISTERS: usize = 12;
+
+/// Bytes of a tile's row: three gates of two registers each with 512-bit vectors. [`CHUNK`] rows of it are
+/// 24 KiB: they stay in a first-level cache of 32 KiB beside the results.
+const TILE_BYTES: usize = 384;
 
 /// Lanes of a register.
 #[inline(always)]
-pub(crate) fn lanes<S: Simd, F: Float>() -> usize {
+pub(crate) const fn lanes<S: Simd, F: Float>() -> usize {
     size_of::<F::Vector<S>>() / size_of::<F>()
 }
 
-/// Columns that [`add_rows`] computes in one walk of the list.
+/// Columns of a tile.
 #[inline(always)]
-pub(crate) fn tile_columns<S: Simd, F: Float>() -> usize {
-    TILE * lanes::<S, F>()
+pub(crate) const fn tile_columns<F>() -> usize {
+    TILE_BYTES / size_of::<F>()
 }
 
-/// `out[k] += sum over events of value * table[index, k]`, for all columns of `table`.
+/// Units of a tile that holds their three gates.
+#[inline(always)]
+pub(crate) const fn tile_units<F>() -> usize {
+    tile_columns::<F>() / 3
+}
+
+/// `out[k] += sum over events of value * table[index][k]`, for the rows of one chunk of a tile.
+///
+/// # Safety
+/// `table` has a row of [`tile_columns`] values for every index of `events`.
+#[inline(always)]
+pub(crate) unsafe fn add_tile<S: Simd, F: Float>(
+    simd: S,
+    events: &[Event<F>],
+    table: &[F],
+    out: &mut [F],
+) {
+    // SAFETY: promised by the caller; the columns are within a tile.
+    unsafe {
+        if TILE_BYTES / size_of::<F::Vector<S>>() == 6 {
+            return add_tile_columns::<S, F, 6>(simd, events, table, 0, out);
+        }
+        for column in (0..tile_columns::<F>()).step_by(REGISTERS * lanes::<S, F>()) {
+            add_tile_columns::<S, F, REGISTERS>(simd, events, table, column, out);
+        }
+    }
+}
+
+/// [`add_tile`] for `N` registers of columns from `column` on.
+///
+/// # Safety
+/// As [`add_tile`], and the columns are within a tile.
+#[inline(always)]
+unsafe fn add_tile_columns<S: Simd, F: Float, const N: usize>(
+    simd: S,
+    events: &[Event<F>],
+    table: &[F],
+    column: usize,
+    out: &mut [F],
+) {
+    let width = N * lanes::<S, F>();
+    let out = F::vectors_mut::<S>(&mut out[column..column + width]).0;
+    let mut sums = [F::splat(simd, F::ZERO); N];
+    sums.copy_from_slice(out);
+    for event in events {
+        let start = event.index as usize * tile_columns::<F>() + column;
+        debug_assert!(start + width <= table.len());
+        // SAFETY: promised by the caller.
+        let row = F::vectors::<S>(unsafe { table.get_unchecked(start..start + width) }).0;
+        let value = F::splat(simd, event.value);
+        for k in 0..N {
+            // SAFETY: a row of N registers, by its length.
+            sums[k] = F::mul_add(simd, value, unsafe { *row.get_unchecked(k) }, sums[k]);
+        }
+    }
+    out.copy_from_slice(&sums);
+}
+
+/// Brings a chunk of a tile closer, `share` of `shares`.
+#[inline(always)]
+pub(crate) fn prefetch<F>(values: &[F], share: usize, shares: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        const LINE: usize = 64;
+        let lines = size_of_val(values).div_ceil(LINE);
+        for line in lines * share / shares..lines * (share + 1) / shares {
+            // SAFETY: a prefetch reads nothing, and every x86-64 machine has it.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast::<i8>().add(line * LINE)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, share, shares);
+}
+
+/// `out[k] += sum over events of value * table[index, k]`, for all columns of `table`, which lies as it lies.
 #[inline(always)]
 pub(crate) fn add_rows<S: Simd, F: Float>(
     simd: S,
@@ -35,16 +114,16 @@ pub(crate) fn add_rows<S: Simd, F: Float>(
     let lanes = lanes::<S, F>();
     let width = table.cols;
     let mut column = 0;
-    while column + TILE * lanes <= width {
-        add_rows_tile::<S, F, TILE>(simd, events, table, column, out);
-        column += TILE * lanes;
+    while column + REGISTERS * lanes <= width {
+        add_rows_columns::<S, F, REGISTERS>(simd, events, table, column, out);
+        column += REGISTERS * lanes;
     }
     while column + 4 * lanes <= width {
-        add_rows_tile::<S, F, 4>(simd, events, table, column, out);
+        add_rows_columns::<S, F, 4>(simd, events, table, column, out);
         column += 4 * lanes;
     }
     while column + lanes <= width {
-        add_rows_tile::<S, F, 1>(simd, events, table, column, out);
+        add_rows_columns::<S, F, 1>(simd, events, table, column, out);
         column += lanes;
     }
     if column < width {
@@ -60,7 +139,7 @@ pub(crate) fn add_rows<S: Simd, F: Float>(
 
 /// [`add_rows`] for `N` registers of columns.
 #[inline(always)]
-fn add_rows_tile<S: Simd, F: Float, const N: usize>(
+fn add_rows_columns<S: Simd, F: Float, const N: usize>(
     simd: S,
     events: &[Event<F>],
     table: View<'_, F>,
@@ -80,6 +159,54 @@ fn add_rows_tile<S: Simd, F: Float, const N: usize>(
         }
     }
     out.copy_from_slice(&sums);
+}
+
+/// Samples whose vectors [`dots`] keeps together.
+pub(crate) const GROUP: usize = 16;
+
+/// Columns of the vectors that [`dots`] keeps: [`GROUP`] vectors of them are 24 KiB, as a chunk of a tile.
+#[inline(always)]
+pub(crate) const fn panel_columns<F>() -> usize {
+    TILE_BYTES * CHUNK / GROUP / size_of::<F>()
+}
+
+/// `sums[i] = row . panel[samples[i]]`, for `N` samples at once, so that `row` is loaded once for all of
+/// them. Every product is summed in the same order for any `N`.
+///
+/// `panel` holds [`GROUP`] vectors, each [`panel_columns`] values after the one before.
+///
+/// # Safety
+/// `row` is whole registers long, at most [`panel_columns`] values; the samples are below [`GROUP`], and
+/// `panel` has a vector for each.
+#[inline(always)]
+pub(crate) unsafe fn dots<S: Simd, F: Float, const N: usize>(
+    simd: S,
+    row: &[F],
+    panel: &[F],
+    samples: &[u8; N],
+) -> [F; N] {
+    debug_assert!(row.len() <= panel_columns::<F>() && panel.len() == GROUP * panel_columns::<F>());
+    let (row, rest) = F::vectors::<S>(row);
+    debug_assert!(rest.is_empty());
+    let mut vectors = [std::ptr::null::<F::Vector<S>>(); N];
+    for i in 0..N {
+        let start = usize::from(samples[i]) * panel_columns::<F>();
+        // SAFETY: the vector of a sample, promised by the caller.
+        vectors[i] = unsafe { panel.as_ptr().add(start) }.cast();
+    }
+    let mut accumulators = [F::splat(simd, F::ZERO); N];
+    for (k, &weight) in row.iter().enumerate() {
+        for i in 0..N {
+            // SAFETY: every vector has as many registers as `row`; registers have the alignment of `F`.
+            let factor = unsafe { vectors[i].add(k).read_unaligned() };
+            accumulators[i] = F::mul_add(simd, weight, factor, accumulators[i]);
+        }
+    }
+    let mut sums = [F::ZERO; N];
+    for i in 0..N {
+        sums[i] = F::reduce_sum(simd, accumulators[i]);
+    }
+    sums
 }
 
 /// `out[i] += table[i, ..] . vector` for the rows `i` that `rows` names.
@@ -116,10 +243,11 @@ fn dot_rows_group<S: Simd, F: Float, const N: usize>(
 ) {
     let (vector, vector_rest) = F::vectors::<S>(vector);
     let whole = vector.len() * lanes::<S, F>();
-    let segments = rows.map(|row| {
-        let (head, rest) = table.row(row as usize).split_at(whole);
-        (&F::vectors::<S>(head).0[..vector.len()], &rest[..vector_rest.len()])
-    });
+    let mut segments: [(&[F::Vector<S>], &[F]); N] = [(&[], &[]); N];
+    for i in 0..N {
+        let (head, rest) = table.row(rows[i] as usize).split_at(whole);
+        segments[i] = (&F::vectors::<S>(head).0[..vector.len()], &rest[..vector_rest.len()]);
+    }
     let mut sums = [F::splat(simd, F::ZERO); N];
     for (k, &factor) in vector.iter().enumerate() {
         for i in 0..N {

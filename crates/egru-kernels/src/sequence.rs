@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::error::{check, check_option, volume};
-use crate::events::UNITS;
+use crate::events::CHUNK;
+use crate::product::tile_units;
 use crate::team;
 use crate::{Dims, Float, Inputs, ShapeError, Zoneout};
 
@@ -13,7 +14,7 @@ pub(crate) fn check_inputs<F: Float>(dims: Dims, inputs: &Inputs<F>) -> Result<(
     let Dims { time, batch, input, hidden } = dims;
     let state = volume("state", &[batch, hidden])?;
     volume("tape", &[time, batch, 4, hidden])?;
-    volume("event lists", &[2, batch, hidden.next_multiple_of(UNITS)])?;
+    volume("event lists", &[4, batch, hidden.next_multiple_of(CHUNK)])?;
     let x = volume("x", &[time, batch, input])?;
     check("x", inputs.x.len(), x)?;
     check("y0", inputs.y0.len(), state)?;
@@ -58,32 +59,22 @@ pub(crate) fn length<F>(dims: Dims, inputs: &Inputs<F>, sample: usize) -> usize 
     inputs.lengths.map_or(dims.time, |lengths| lengths[sample])
 }
 
-/// A run of at most [`UNITS`] units.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Block {
-    /// Its number.
-    pub index: usize,
-    /// The first unit.
-    pub start: usize,
-    /// Units.
-    pub width: usize,
-}
-
 /// The blocks of units that each member of the team computes, for the whole sequence. The blocks do not
 /// depend on the number of threads.
 pub(crate) fn blocks_of_members(dims: Dims) -> Vec<Range<usize>> {
     let Dims { time, batch, hidden, .. } = dims;
     let products = (batch * hidden).saturating_mul(3 * hidden);
-    team::shares(hidden.div_ceil(UNITS), team::threads_for_steps(time, products)).collect()
-}
-
-/// The block of this number.
-pub(crate) fn block(hidden: usize, index: usize) -> Block {
-    let start = index * UNITS;
-    Block { index, start, width: UNITS.min(hidden - start) }
+    team::shares(hidden.div_ceil(CHUNK), team::threads_for_steps(time, products)).collect()
 }
 
 /// The units of a run of blocks.
 pub(crate) fn units(hidden: usize, blocks: &Range<usize>) -> Range<usize> {
-    blocks.start * UNITS..(blocks.end * UNITS).min(hidden)
+    blocks.start * CHUNK..(blocks.end * CHUNK).min(hidden)
+}
+
+/// The units of one tile of a member that owns `units`.
+#[inline(always)]
+pub(crate) fn tile<F>(units: &Range<usize>, index: usize) -> Range<usize> {
+    let start = units.start + index * tile_units::<F>();
+    start..(start + tile_units::<F>()).min(units.end)
 }

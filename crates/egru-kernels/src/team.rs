@@ -67,6 +67,15 @@ pub(crate) fn for_each<T: Send>(mut items: Vec<T>, work: impl Fn(T) + Sync) {
     });
 }
 
+/// The results of `work` on every item, each on a thread of its own; the last on this one.
+pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    for_each(items.into_iter().zip(&mut results).collect(), |(item, result)| {
+        *result = Some(work(item));
+    });
+    results.into_iter().map(|result| result.expect("every item was worked on")).collect()
+}
+
 /// Where the members of a team wait for each other.
 ///
 /// Spins for a moment, since a step takes microseconds, then lets other threads run. A member that

@@ -44,9 +44,8 @@ pub enum Zoneout<'a, F> {
 /// Which products are executed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Products {
-    /// Each product by itself: only the non-zero events as long as they are few, else every product. The
-    /// limits are 40 % non-zero for `x W` and `y R` (measured anew at every step), 45 % for the gradients
-    /// of weights, 80 % wanted for the gradients of operands.
+    /// Each product by itself: only the non-zero events as long as they are few, else every product; the
+    /// limits are in `docs/kernels.md`, with the measurements behind them.
     #[default]
     Auto,
     /// Only products with a non-zero event.
@@ -86,7 +85,30 @@ pub struct Inputs<'a, F> {
     pub x_needs_grad: Option<&'a [F]>,
 }
 
-/// Outputs of one sequence, each `[T, B, H]`.
+/// Which series the forward pass keeps beside `y`. Each costs memory and the time to write it; what is
+/// not kept comes back empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The state after the reset.
+    pub c: bool,
+    /// The events.
+    pub o: bool,
+    /// The decaying average of `y`.
+    pub trace: bool,
+    /// Where a gradient of `y` has any effect.
+    pub window: bool,
+    /// What the backward pass needs.
+    pub tape: bool,
+}
+
+impl Keep {
+    /// The output alone: inference.
+    pub const OUTPUT: Self = Self { c: false, o: false, trace: false, window: false, tape: false };
+    /// Everything.
+    pub const ALL: Self = Self { c: true, o: true, trace: true, window: true, tape: true };
+}
+
+/// Outputs of one sequence, each `[T, B, H]`; empty where not kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs<F> {
     /// Event output `o * u`.
@@ -99,25 +121,35 @@ pub struct Outputs<F> {
     pub trace: Vec<F>,
     /// 1 where a gradient of `y` has any effect (active, or `|v| < 1/eps`), else 0; 0 past a sample's end.
     pub window: Vec<F>,
-    /// What the backward pass needs beyond the above, `T*B*tape_width(H)` values; empty if not asked for.
-    pub tape: Vec<F>,
+    /// The state after each sample's last step.
+    pub last: State<F>,
+    /// What the backward pass needs.
+    pub tape: Tape<F>,
 }
 
-/// What the backward pass takes from the forward pass, borrowed from [`Outputs`].
-#[derive(Clone, Copy, Debug)]
-pub struct Saved<'a, F> {
-    /// Event output `[T, B, H]`.
-    pub y: &'a [F],
-    /// State after the reset `[T, B, H]`.
-    pub c: &'a [F],
-    /// Events `[T, B, H]`.
-    pub o: &'a [F],
-    /// The tape, `T*B*tape_width(H)` values: the forward pass must have been asked to save it.
-    pub tape: &'a [F],
+/// The state between two steps, each `[B, H]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State<F> {
+    /// State after the reset.
+    pub c: Vec<F>,
+    /// Event output.
+    pub y: Vec<F>,
+    /// Decaying average of the event output.
+    pub trace: Vec<F>,
+}
+
+/// What the backward pass takes from the forward pass, beside `y`: empty if not kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tape<F> {
+    /// The state before the reset, `u`, `[T, B, H]`.
+    pub u: Vec<F>,
+    /// The gates `z`, `r` and `g` and the recurrent part of the candidate, `h_g`: `[T, B, 4, H]`. The
+    /// backward pass writes its gradients over them, so that it needs no further memory of this size.
+    pub gates: Vec<F>,
 }
 
 /// Gradients of the loss by the outputs, each `[T, B, H]`; `None` is zero.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Cotangents<'a, F> {
     /// By `y`.
     pub y: Option<&'a [F]>,
@@ -126,6 +158,19 @@ pub struct Cotangents<'a, F> {
     /// By `o`.
     pub o: Option<&'a [F]>,
     /// By `trace`.
+    pub trace: Option<&'a [F]>,
+    /// By the state after each sample's last step, `[B, H]`.
+    pub last: LastCotangents<'a, F>,
+}
+
+/// Gradients of the loss by [`Outputs::last`], each `[B, H]`; `None` is zero.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LastCotangents<'a, F> {
+    /// By the state.
+    pub c: Option<&'a [F]>,
+    /// By the event output.
+    pub y: Option<&'a [F]>,
+    /// By the trace.
     pub trace: Option<&'a [F]>,
 }
 

@@ -55,6 +55,12 @@ impl<'a, F> View<'a, F> {
         &self.data[index * self.stride + start..][..width]
     }
 
+    /// All values of a matrix whose rows follow each other.
+    pub fn values(self) -> &'a [F] {
+        assert!(self.stride == self.cols || self.rows <= 1);
+        self.data
+    }
+
     /// Address of the first value.
     pub fn pointer(self) -> *const F {
         self.data.as_ptr()
@@ -99,6 +105,13 @@ impl<'a, F> ViewMut<'a, F> {
         &mut self.data[index * self.stride..][..self.cols]
     }
 
+    /// Some rows, with what lies between them.
+    #[inline(always)]
+    pub fn rows_mut(&mut self, range: Range<usize>) -> &mut [F] {
+        let length = span(range.len(), self.cols, self.stride);
+        &mut self.data[range.start * self.stride..][..length]
+    }
+
     /// All values of a matrix whose rows follow each other.
     pub fn values_mut(&mut self) -> &mut [F] {
         assert_eq!(self.stride, self.cols);
@@ -110,14 +123,20 @@ impl<'a, F> ViewMut<'a, F> {
         self.data.as_mut_ptr()
     }
 
-    /// Nearly equal runs of rows, at most `parts` of them, each with its first row.
-    pub fn split(self, parts: usize) -> Vec<(usize, Self)> {
+    /// All values from the first to the last, those between the rows included.
+    pub fn into_span(self) -> &'a mut [F] {
+        self.data
+    }
+
+    /// Nearly equal runs of rows, at most `parts` of them, each with its first row, a multiple of `unit`.
+    pub fn split(self, parts: usize, unit: usize) -> Vec<(usize, Self)> {
         let Self { mut data, rows, cols, stride } = self;
         if cols == 0 {
             return Vec::new();
         }
         let mut result = Vec::with_capacity(parts);
-        for range in crate::team::shares(rows, parts) {
+        for units in crate::team::shares(rows.div_ceil(unit), parts) {
+            let range = units.start * unit..(units.end * unit).min(rows);
             let taken = if range.end == rows { data.len() } else { range.len() * stride };
             let (head, tail) = data.split_at_mut(taken);
             result.push((range.start, Self { data: head, rows: range.len(), cols, stride }));

@@ -9,23 +9,21 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::dense::{self, Store, transposed};
-use crate::events::UNITS;
+use crate::lanes::{accumulate, load, store};
+use crate::masked::{FEW_ROWS, Panels, Plan, Wants, add_wanted_singly, workspace};
+use crate::phases::{Clock, Phase};
 use crate::plan::Product;
-use crate::product::dot_rows;
-use crate::scratch::{scratch, zeros};
-use crate::sequence::{Block, block, blocks_of_members, length, units};
+use crate::product::{lanes, tile_units};
+use crate::scratch::{Aligned, zeros};
+use crate::sequence::{blocks_of_members, length, tile, units};
 use crate::team::{self, Barrier, Shared};
 use crate::view::{View, ViewMut};
-use crate::{
-    Cotangents, Dims, EgruParams, Float, Inputs, Products, Saved, Zoneout, simd, tape_width,
-};
+use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, Tape, Zoneout, simd};
 
-/// What the walk finds.
+/// What the walk finds, beside the gradients by the gates before their nonlinearity, which it leaves in
+/// [`Tape::gates`], in the order `z`, `r`, `q_g`, `p_g`, so that the recurrent ones lie side by side.
 pub(crate) struct Walk<F> {
-    /// `[T, B, 4, H]`: gradients by the gates before their nonlinearity, in the order `z`, `r`, `q_g`,
-    /// `p_g`, so that the recurrent ones lie side by side.
-    pub gates: Vec<F>,
-    /// `[4, H]`: the sum of `gates` over steps and samples.
+    /// `[4, H]`: the sum of the gates' gradients over steps and samples.
     pub sums: Vec<F>,
     /// `[H]`: gradient by the threshold.
     pub theta: Vec<F>,
@@ -40,37 +38,42 @@ pub(crate) fn walk<F: Float>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
-    saved: &Saved<F>,
+    tape: &mut Tape<F>,
     grads: &Cotangents<F>,
     products: Products,
 ) -> Walk<F> {
-    let Dims { time, batch, hidden, .. } = dims;
+    let Dims { batch, hidden, .. } = dims;
+    // They enter at the last step of each sample: the steps after it leave them alone.
+    let start = |last: Option<&[F]>| last.map_or_else(|| zeros(batch * hidden), <[F]>::to_vec);
     let mut found = Walk {
-        gates: scratch(time * batch * 4 * hidden),
         sums: zeros(4 * hidden),
         theta: zeros(hidden),
-        c0: zeros(batch * hidden),
-        trace0: zeros(batch * hidden),
+        c0: start(grads.last.c),
+        trace0: start(grads.last.trace),
     };
     let members = blocks_of_members(dims);
     let barrier = Barrier::new(members.len());
     let pass = Backward {
         dims,
         inputs: *inputs,
-        saved: *saved,
         grads: *grads,
         products,
         alpha: F::from_f64(params.alpha),
         gamma: F::from_f64(params.gamma),
         eps: F::from_f64(params.eps),
-        gates: Shared::new(&mut found.gates),
+        u: &tape.u,
+        gates: Shared::new(&mut tape.gates),
         sums: Shared::new(&mut found.sums),
         theta: Shared::new(&mut found.theta),
         c0: Shared::new(&mut found.c0),
         trace0: Shared::new(&mut found.trace0),
         barrier: &barrier,
     };
-    team::for_each(members, |blocks| simd::dispatch(Member { pass: &pass, blocks }));
+    let last = members.len() - 1;
+    let members = members.into_iter().enumerate().collect();
+    team::for_each(members, |(rank, blocks)| {
+        simd::dispatch(Member { pass: &pass, blocks, calling_thread: rank == last });
+    });
     found
 }
 
@@ -78,12 +81,14 @@ pub(crate) fn walk<F: Float>(
 struct Backward<'a, F> {
     dims: Dims,
     inputs: Inputs<'a, F>,
-    saved: Saved<'a, F>,
     grads: Cotangents<'a, F>,
     products: Products,
     alpha: F,
     gamma: F,
     eps: F,
+    /// `[T, B, H]`: the state before the reset.
+    u: &'a [F],
+    /// `[T, B, 4, H]`: what the forward pass left; from the present step on, the gradients.
     gates: Shared<'a, F>,
     sums: Shared<'a, F>,
     theta: Shared<'a, F>,
@@ -101,6 +106,7 @@ struct Backward<'a, F> {
 struct Member<'a, F> {
     pass: &'a Backward<'a, F>,
     blocks: Range<usize>,
+    calling_thread: bool,
 }
 
 impl<F: Float> WithSimd for Member<'_, F> {
@@ -111,144 +117,117 @@ impl<F: Float> WithSimd for Member<'_, F> {
         let pass = self.pass;
         let Dims { time, batch, hidden, .. } = pass.dims;
         let _guard = pass.barrier.guard();
-        let recurrent = View::new(pass.inputs.r, hidden, 3 * hidden);
+        let mut clock = Clock::start(self.calling_thread);
         let own = units(hidden, &self.blocks);
-        let mut windows = Windows::default();
-        let mut dense: Vec<F> = Vec::new();
+        // The rows of the own units: where the gradients of all units arrive.
+        let table = View::new(pass.inputs.r, hidden, 3 * hidden).slice(own.clone());
+        let mut recurrent = Recurrent {
+            own: own.clone(),
+            table,
+            panels: None,
+            wants: Wants::default(),
+            plan: Plan::default(),
+            panel: workspace(),
+            targets: Vec::new(),
+            dy: zeros(batch * own.len()),
+        };
         for step in (0..time).rev() {
-            let last = step + 1 == time;
-            let mut events = true;
-            if !last {
-                windows.fill(pass, step, self.blocks.clone());
-                let all = batch * own.len();
-                events = Product::Operand.takes_events(pass.products, windows.total(), all);
+            if step + 1 < time {
+                recurrent.compute(simd, pass, step);
+                clock.lap(Phase::RecurrentGradient);
             }
-            // SAFETY: rows of the step after.
-            let q = |sample| unsafe {
-                pass.gates.get(((step + 1) * batch + sample) * 4 * hidden, 3 * hidden)
-            };
-            if !last && !events {
-                dense.resize(batch * own.len(), F::ZERO);
-                // SAFETY: as above.
-                let gates =
-                    unsafe { pass.gates.get((step + 1) * batch * 4 * hidden, batch * 4 * hidden) };
-                dense::product(
-                    ViewMut::new(&mut dense, batch, own.len()),
-                    Store::Replace,
-                    View::new(gates, batch, 4 * hidden).columns(0..3 * hidden),
-                    transposed(recurrent.slice(own.clone())),
-                    1,
-                );
-            }
-            for (place, index) in self.blocks.clone().enumerate() {
-                let block = block(hidden, index);
-                let rows = block.start..block.start + block.width;
+            for index in 0..own.len().div_ceil(tile_units::<F>()) {
+                let units = tile::<F>(&own, index);
                 for sample in 0..batch {
-                    let length = length(pass.dims, &pass.inputs, sample);
-                    if step >= length {
-                        pass.skip(step, sample, block);
-                        continue;
+                    if step < length(pass.dims, &pass.inputs, sample) {
+                        let start = sample * own.len() + units.start - own.start;
+                        let dy = &recurrent.dy[start..][..units.len()];
+                        pass.cell(simd, step, sample, &units, dy);
+                    } else {
+                        pass.skip(step, sample, &units);
                     }
-                    let mut dy = [F::ZERO; UNITS];
-                    let dy = &mut dy[..block.width];
-                    if step + 1 < length {
-                        if events {
-                            let targets = windows.list(place * batch + sample);
-                            let table = recurrent.slice(rows.clone());
-                            dot_rows(simd, targets, table, q(sample), dy);
-                        } else {
-                            let start = sample * own.len() + block.start - own.start;
-                            dy.copy_from_slice(&dense[start..][..block.width]);
-                        }
-                    }
-                    pass.cell(step, sample, block, dy);
                 }
             }
+            clock.lap(Phase::Pointwise);
             pass.barrier.wait();
+            clock.lap(Phase::Waiting);
         }
     }
 }
 
-/// The units of one step where the gradient of the output has an effect, a list per block and sample.
-#[derive(Default)]
-struct Windows {
-    units: Vec<u32>,
-    ends: Vec<usize>,
+/// The gradient that one member's units receive through the recurrent weights.
+struct Recurrent<'a, F> {
+    own: Range<usize>,
+    /// The rows of `R` of the own units.
+    table: View<'a, F>,
+    /// The same, cut when first needed.
+    panels: Option<Panels<F>>,
+    wants: Wants,
+    plan: Plan,
+    panel: Aligned<F>,
+    targets: Vec<u32>,
+    /// `[B, own]`: the result.
+    dy: Vec<F>,
 }
 
-impl Windows {
-    /// Finds them for the step before the one that sends the gradient.
+impl<F: Float> Recurrent<'_, F> {
+    /// `dy = q_{t+1} R^T`, where it has an effect.
     #[inline(always)]
-    fn fill<F: Float>(&mut self, pass: &Backward<'_, F>, step: usize, blocks: Range<usize>) {
-        self.units.clear();
-        self.ends.clear();
-        if pass.products == Products::Dense {
+    fn compute<S: Simd>(&mut self, simd: S, pass: &Backward<'_, F>, step: usize) {
+        let Dims { batch, hidden, .. } = pass.dims;
+        let own = self.own.len();
+        // SAFETY: rows of the step after (see `Member`).
+        let gates = unsafe {
+            let size = batch * 4 * hidden;
+            pass.gates.get((step + 1) * size, size)
+        };
+        let q = View::new(gates, batch, 4 * hidden).columns(0..3 * hidden);
+        if pass.products != Products::Dense {
+            pass.fill(step, &self.own, &mut self.wants);
+        }
+        let (wanted, all) = (self.wants.total(), batch * own);
+        let out = ViewMut::new(&mut self.dy, batch, own);
+        if !Product::StepOperand.takes_events(pass.products, wanted, all) {
+            dense::product(out, Store::Replace, q, transposed(self.table), 1);
+            for (sample, dy) in self.dy.chunks_exact_mut(own.max(1)).enumerate() {
+                if step + 1 >= length(pass.dims, &pass.inputs, sample) {
+                    dy.fill(F::ZERO);
+                }
+            }
             return;
         }
-        for index in blocks {
-            let block = block(pass.dims.hidden, index);
-            for sample in 0..pass.dims.batch {
-                if step + 1 < length(pass.dims, &pass.inputs, sample) {
-                    let mut slopes = [F::ZERO; UNITS];
-                    let (_, o) = pass.event_part(step, sample, block, &mut slopes);
-                    let mut found = [0_u32; UNITS];
-                    let mut count = 0;
-                    for i in 0..block.width {
-                        found[count] = i as u32;
-                        count += usize::from(o[i] != F::ZERO || slopes[i] != F::ZERO);
-                    }
-                    self.units.extend_from_slice(&found[..count]);
-                }
-                self.ends.push(self.units.len());
-            }
+        self.dy.fill(F::ZERO);
+        let mut out = ViewMut::new(&mut self.dy, batch, own);
+        if batch <= FEW_ROWS {
+            add_wanted_singly(simd, q, self.table, &self.wants, &mut self.targets, &mut out);
+        } else {
+            let panels = self.panels.get_or_insert_with(|| Panels::cut(self.table));
+            self.plan.make(&self.wants);
+            panels.add_wanted(simd, q, &self.plan, &mut self.panel, &mut out);
         }
-    }
-
-    #[inline(always)]
-    fn list(&self, index: usize) -> &[u32] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.units[start..self.ends[index]]
-    }
-
-    fn total(&self) -> usize {
-        self.units.len()
     }
 }
 
 impl<'a, F: Float> Backward<'a, F> {
-    /// The part of a `[T, B, H]` array that belongs to a block.
+    /// Finds the own units where the gradient of the output has an effect, at the step before the one that
+    /// sends it.
     #[inline(always)]
-    fn at(&self, step: usize, sample: usize, block: Block) -> usize {
-        (step * self.dims.batch + sample) * self.dims.hidden + block.start
-    }
-
-    /// The surrogate's slopes, and pre-event state and events.
-    #[inline(always)]
-    fn event_part(
-        &self,
-        step: usize,
-        sample: usize,
-        block: Block,
-        slopes: &mut [F; UNITS],
-    ) -> ([F; UNITS], &'a [F]) {
-        let width = block.width;
-        let at = self.at(step, sample, block);
-        let y = &self.saved.y[at..][..width];
-        let c = &self.saved.c[at..][..width];
-        let o = &self.saved.o[at..][..width];
-        let theta = &self.inputs.theta[block.start..][..width];
-        let mut state = [F::ZERO; UNITS];
-        let (u, slopes) = (&mut state[..width], &mut slopes[..width]);
-        for i in 0..width {
-            // An event leaves the state in y, silence leaves it in c.
-            u[i] = if o[i] != F::ZERO { y[i] } else { c[i] };
+    fn fill(&self, step: usize, own: &Range<usize>, wants: &mut Wants) {
+        let Dims { batch, hidden, .. } = self.dims;
+        wants.reset(batch, own.len());
+        let theta = &self.inputs.theta[own.clone()];
+        for sample in 0..batch {
+            if step + 1 < length(self.dims, &self.inputs, sample) {
+                let u = &self.u[(step * batch + sample) * hidden..][own.clone()];
+                wants.set(sample, |unit| {
+                    let v = u[unit] - theta[unit];
+                    let near = F::ONE - self.eps * v.magnitude();
+                    // Not `near > 0`: a NaN has an effect.
+                    let far = near <= F::ZERO;
+                    v > F::ZERO || !far
+                });
+            }
         }
-        for i in 0..width {
-            let near = F::ONE - self.eps * (u[i] - theta[i]).abs();
-            // Not `near > 0`: a NaN has an effect.
-            slopes[i] = if near <= F::ZERO { F::ZERO } else { self.gamma * near };
-        }
-        (state, o)
     }
 
     /// The own units of one gate's gradient.
@@ -257,147 +236,131 @@ impl<'a, F: Float> Backward<'a, F> {
     /// See `Member`; each part is taken once per step.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
-    unsafe fn gate(&self, step: usize, sample: usize, block: Block, gate: usize) -> &mut [F] {
+    unsafe fn gate(
+        &self,
+        step: usize,
+        sample: usize,
+        units: &Range<usize>,
+        gate: usize,
+    ) -> &mut [F] {
         let row = (step * self.dims.batch + sample) * 4 + gate;
         // SAFETY: promised by the caller.
-        unsafe { self.gates.get_mut(row * self.dims.hidden + block.start, block.width) }
+        unsafe { self.gates.get_mut(row * self.dims.hidden + units.start, units.len()) }
     }
 
     /// A step past the end of a sample.
     #[inline(always)]
-    fn skip(&self, step: usize, sample: usize, block: Block) {
+    fn skip(&self, step: usize, sample: usize, units: &Range<usize>) {
         for gate in 0..4 {
             // SAFETY: own units of the present step (see `Member`).
-            unsafe { self.gate(step, sample, block, gate) }.fill(F::ZERO);
+            unsafe { self.gate(step, sample, units, gate) }.fill(F::ZERO);
         }
     }
 
-    /// The cell of one block of one sample; `dy` holds what came through the recurrent weights.
+    /// The cell of one tile of one sample; `dy` holds what came through the recurrent weights.
     #[inline(always)]
-    fn cell(&self, step: usize, sample: usize, block: Block, dy: &mut [F]) {
-        let Block { start, width, .. } = block;
-        let hidden = self.dims.hidden;
-        let at = self.at(step, sample, block);
+    fn cell<S: Simd>(&self, simd: S, step: usize, sample: usize, units: &Range<usize>, dy: &[F]) {
+        let Dims { batch, hidden, .. } = self.dims;
+        let width = units.len();
+        let at = (step * batch + sample) * hidden + units.start;
+        let state = sample * hidden + units.start;
         let external = |array: Option<&'a [F]>| array.map(|array| &array[at..][..width]);
-        let state = sample * hidden + start;
-        // SAFETY: own units (see `Member`).
-        let (dc, dtrace) =
-            unsafe { (self.c0.get_mut(state, width), self.trace0.get_mut(state, width)) };
-        let mut slopes = [F::ZERO; UNITS];
-        let (u, o) = self.event_part(step, sample, block, &mut slopes);
-        let (u, slopes) = (&u[..width], &slopes[..width]);
-        let (o, theta) = (&o[..width], &self.inputs.theta[start..][..width]);
-        let dy = &mut dy[..width];
-        // On the stack, where nothing else can point to: the loops below vectorise.
-        let (carried_c, carried_trace) = (dc, dtrace);
-        let [mut dc, mut dtrace, mut dv] = [[F::ZERO; UNITS]; 3];
-        let (dc, dtrace, dv) = (&mut dc[..width], &mut dtrace[..width], &mut dv[..width]);
-        dc.copy_from_slice(carried_c);
-        dtrace.copy_from_slice(carried_trace);
-
-        if let Some(grad) = external(self.grads.trace) {
-            add(dtrace, grad);
-        }
-        for i in 0..width {
-            dy[i] += (F::ONE - self.alpha) * dtrace[i];
-        }
-        for i in 0..width {
-            carried_trace[i] = self.alpha * dtrace[i];
-        }
-        if let Some(grad) = external(self.grads.y) {
-            add(dy, grad);
-        }
-        if let Some(grad) = external(self.grads.c) {
-            add(dc, grad);
-        }
-        for i in 0..width {
-            dv[i] = u[i] * dy[i] - theta[i] * dc[i];
-        }
-        if let Some(grad) = external(self.grads.o) {
-            add(dv, grad);
-        }
-        for i in 0..width {
-            dv[i] = slopes[i] * dv[i];
-        }
-        // SAFETY: own units (see `Member`).
-        let dtheta = unsafe { self.theta.get_mut(start, width) };
-        for i in 0..width {
-            dtheta[i] -= dv[i] + o[i] * dc[i];
-        }
-        let du = dv;
-        for i in 0..width {
-            du[i] += o[i] * dy[i] + dc[i];
-        }
-        match self.inputs.zoneout {
-            Zoneout::Off => dc.fill(F::ZERO),
-            Zoneout::Mask(mask) => {
-                let mask = &mask[at..][..width];
-                for i in 0..width {
-                    dc[i] = (F::ONE - mask[i]) * du[i];
-                    du[i] = mask[i] * du[i];
-                }
-            }
-            Zoneout::Keep(keep) => {
-                for i in 0..width {
-                    dc[i] = (F::ONE - keep) * du[i];
-                    du[i] = keep * du[i];
-                }
-            }
-        }
-        self.gates(step, sample, block, du, dc);
-        carried_c.copy_from_slice(dc);
-    }
-
-    /// Gradients of the gates from `du`, and what they add to `dc` of the step before.
-    #[inline(always)]
-    fn gates(&self, step: usize, sample: usize, block: Block, du: &[F], dc: &mut [F]) {
-        let Block { start, width, .. } = block;
-        let hidden = self.dims.hidden;
-        let row = (step * self.dims.batch + sample) * tape_width(hidden) + start;
-        let tape = |part: usize| &self.saved.tape[row + part * hidden..][..width];
-        let (z, r, g, h_g) = (tape(0), tape(1), tape(2), tape(3));
-        let c_before = match step {
-            0 => &self.inputs.c0[self.at(0, sample, block)..][..width],
-            _ => &self.saved.c[self.at(step - 1, sample, block)..][..width],
+        let ends = step + 1 == length(self.dims, &self.inputs, sample);
+        let last_y = self.grads.last.y.filter(|_| ends).map(|last| &last[state..][..width]);
+        let (grad_y, grad_c) = (external(self.grads.y), external(self.grads.c));
+        let (grad_o, grad_trace) = (external(self.grads.o), external(self.grads.trace));
+        let (theta, u) = (&self.inputs.theta[units.clone()], &self.u[at..][..width]);
+        let (from, first) = match step {
+            0 => (&self.inputs.c0[state..][..width], true),
+            _ => (&self.u[at - batch * hidden..][..width], false),
         };
-        let mut grads = [[F::ZERO; UNITS]; 4];
-        let [p_z, p_r, q_g, p_g] = &mut grads;
-        let (p_z, p_r) = (&mut p_z[..width], &mut p_r[..width]);
-        let (q_g, p_g) = (&mut q_g[..width], &mut p_g[..width]);
-        let (du, dc) = (&du[..width], &mut dc[..width]);
-        for i in 0..width {
-            p_z[i] = z[i] * (F::ONE - z[i]) * (c_before[i] - g[i]) * du[i];
-        }
-        for i in 0..width {
-            p_g[i] = (F::ONE - g[i] * g[i]) * (F::ONE - z[i]) * du[i];
-        }
-        for i in 0..width {
-            p_r[i] = r[i] * (F::ONE - r[i]) * p_g[i] * h_g[i];
-        }
-        for i in 0..width {
-            q_g[i] = p_g[i] * r[i];
-        }
-        for i in 0..width {
-            dc[i] += z[i] * du[i];
-        }
-        for (gate, grad) in grads.iter().enumerate() {
-            // SAFETY: own units, of the present step (see `Member`).
-            let (out, sum) = unsafe {
-                (
-                    self.gate(step, sample, block, gate),
-                    self.sums.get_mut(gate * hidden + start, width),
-                )
-            };
-            out.copy_from_slice(&grad[..width]);
-            add(sum, &grad[..width]);
-        }
-    }
-}
+        // SAFETY: own units, of the present step where they have one; the parts do not overlap (see
+        // `Member`).
+        let (carried_c, carried_trace, dtheta, sums, gates) = unsafe {
+            (
+                self.c0.get_mut(state, width),
+                self.trace0.get_mut(state, width),
+                self.theta.get_mut(units.start, width),
+                [
+                    self.sums.get_mut(units.start, width),
+                    self.sums.get_mut(hidden + units.start, width),
+                    self.sums.get_mut(2 * hidden + units.start, width),
+                    self.sums.get_mut(3 * hidden + units.start, width),
+                ],
+                [
+                    self.gate(step, sample, units, 0),
+                    self.gate(step, sample, units, 1),
+                    self.gate(step, sample, units, 2),
+                    self.gate(step, sample, units, 3),
+                ],
+            )
+        };
+        let splat = |value| F::splat(simd, value);
+        let (zero, one) = (splat(F::ZERO), splat(F::ONE));
+        let (alpha, rest) = (splat(self.alpha), splat(F::ONE - self.alpha));
+        let (eps, gamma) = (splat(self.eps), splat(self.gamma));
 
-/// `out += values`.
-#[inline(always)]
-fn add<F: Float>(out: &mut [F], values: &[F]) {
-    for (out, &value) in out.iter_mut().zip(values) {
-        *out += value;
+        for k in (0..width).step_by(lanes::<S, F>()) {
+            let with = |value, array: Option<&[F]>| match array {
+                Some(array) => F::plus(simd, value, load(simd, array, k)),
+                None => value,
+            };
+            let threshold = load(simd, theta, k);
+            let u = load(simd, u, k);
+            let v = F::minus(simd, u, threshold);
+            let fired = F::greater(simd, v, zero);
+            let event = F::select(simd, fired, one, zero);
+            let near = F::minus(simd, one, F::times(simd, eps, F::abs(simd, v)));
+            // Not `near > 0`: a NaN has an effect.
+            let far = F::at_most(simd, near, zero);
+            let slope = F::select(simd, far, zero, F::times(simd, gamma, near));
+
+            let dtrace = with(load(simd, carried_trace, k), grad_trace);
+            store(simd, carried_trace, k, F::times(simd, alpha, dtrace));
+            let dy = with(F::mul_add(simd, rest, dtrace, load(simd, dy, k)), grad_y);
+            let dy = with(dy, last_y);
+            let dc = with(load(simd, carried_c, k), grad_c);
+            let by_event = F::minus(simd, F::times(simd, u, dy), F::times(simd, threshold, dc));
+            let dv = F::times(simd, slope, with(by_event, grad_o));
+            let lost = F::mul_add(simd, event, dc, dv);
+            store(simd, dtheta, k, F::minus(simd, load(simd, dtheta, k), lost));
+            let du = F::plus(simd, F::mul_add(simd, event, dy, dv), dc);
+            let (du, held) = match self.inputs.zoneout {
+                Zoneout::Off => (du, zero),
+                Zoneout::Mask(mask) => {
+                    let m = load(simd, &mask[at..at + width], k);
+                    (F::times(simd, m, du), F::times(simd, F::minus(simd, one, m), du))
+                }
+                Zoneout::Keep(keep) => {
+                    let m = splat(keep);
+                    (F::times(simd, m, du), F::times(simd, F::minus(simd, one, m), du))
+                }
+            };
+
+            let (z, r) = (load(simd, gates[0], k), load(simd, gates[1], k));
+            let (g, h_g) = (load(simd, gates[2], k), load(simd, gates[3], k));
+            let before = load(simd, from, k);
+            let before = if first {
+                before
+            } else {
+                // The state after the reset of the step before.
+                let v = F::minus(simd, before, threshold);
+                let reset = F::select(simd, F::greater(simd, v, zero), threshold, zero);
+                F::minus(simd, before, reset)
+            };
+            let complement = |value| F::minus(simd, one, value);
+            let slope_z = F::times(simd, z, complement(z));
+            let slope_r = F::times(simd, r, complement(r));
+            let slope_g = complement(F::times(simd, g, g));
+            let p_z = F::times(simd, slope_z, F::times(simd, F::minus(simd, before, g), du));
+            let p_g = F::times(simd, slope_g, F::times(simd, complement(z), du));
+            let p_r = F::times(simd, slope_r, F::times(simd, p_g, h_g));
+            let q_g = F::times(simd, p_g, r);
+            store(simd, carried_c, k, F::mul_add(simd, z, du, held));
+            for (gate, grad) in [p_z, p_r, q_g, p_g].into_iter().enumerate() {
+                store(simd, gates[gate], k, grad);
+                accumulate(simd, sums[gate], k, grad);
+            }
+        }
     }
 }

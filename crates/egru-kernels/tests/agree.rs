@@ -40,6 +40,10 @@ fn odd_sizes_at_no_some_and_full_activity() {
         }
     }
     agrees(&Problem::random(dims(2, 2, 3, 1350), 0.1, 2), "large");
+    // More samples than a group, more units than a block of the table, more steps than fit ahead.
+    for theta in [-5.0, 0.1, 1e30] {
+        agrees(&Problem::random(dims(3, 35, 9, 300), theta, 3).with_lengths(), "many samples");
+    }
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn read(path: &std::path::Path) -> Case {
         dc: tensor("dc"),
         do_: tensor("do"),
         dtrace: tensor("dtrace"),
+        dlast: [(); 3].map(|()| vec![0.0; state]),
     };
     let names = ["y", "c", "o", "trace", "dx", "dy0", "dW", "dR", "dbW", "dbR", "dtheta"];
     Case {

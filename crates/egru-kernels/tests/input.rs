@@ -46,41 +46,50 @@ fn every_array_is_checked() {
     ];
     let params = EgruParams::default();
     for (expected, bad) in cases {
-        match egru_forward(DIMS, &params, &bad, Products::Auto, true) {
+        match egru_forward(DIMS, &params, &bad, Products::Auto, Keep::ALL) {
             Err(ShapeError::Length { name, given: 1, .. }) => assert_eq!(name, expected),
             other => panic!("{expected}: {other:?}"),
         }
     }
     let long = Inputs { lengths: Some(&[4, 5, 0]), ..good };
-    let error = egru_forward(DIMS, &params, &long, Products::Auto, true);
+    let error = egru_forward(DIMS, &params, &long, Products::Auto, Keep::ALL);
     assert_eq!(error, Err(ShapeError::SampleLength { sample: 1, given: 5, time: 4 }));
     let huge = Dims { time: usize::MAX / 2, ..DIMS };
-    let error = egru_forward(huge, &params, &good, Products::Auto, true);
+    let error = egru_forward(huge, &params, &good, Products::Auto, Keep::ALL);
     assert!(matches!(error, Err(ShapeError::TooLarge { .. })));
 
-    let out = egru_forward(DIMS, &params, &good, Products::Auto, false).expect("shapes fit");
-    assert!(out.tape.is_empty());
-    let saved = Saved { y: &out.y, c: &out.c, o: &out.o, tape: &out.tape };
-    let grads = Cotangents { y: Some(&out.y), c: None, o: None, trace: None };
-    let error = egru_backward(DIMS, &params, &good, &saved, &grads, ALL, Products::Auto);
+    let out = egru_forward(DIMS, &params, &good, Products::Auto, Keep::OUTPUT).expect("shapes fit");
+    for kept in [&out.c, &out.o, &out.trace, &out.window, &out.tape.u, &out.tape.gates] {
+        assert!(kept.is_empty());
+    }
+    let Outputs { y, tape, .. } = out;
+    let all = Cotangents { y: Some(&y), ..Cotangents::default() };
+    let backward = |y: &[f64], tape: Tape<f64>, grads: &Cotangents<f64>| {
+        egru_backward(DIMS, &params, &good, y, tape, grads, ALL, Products::Auto)
+    };
+    let error = backward(&y, tape, &all);
     assert!(matches!(error, Err(ShapeError::Length { name: "tape", given: 0, .. })));
-    let tape = vec![0.0; 4 * 3 * tape_width(70)];
-    let saved = Saved { tape: &tape, ..saved };
-    let grads = Cotangents { o: Some(&short), ..grads };
-    let error = egru_backward(DIMS, &params, &good, &saved, &grads, ALL, Products::Auto);
+    let tape = || Tape { u: vec![0.0; 4 * 3 * 70], gates: vec![0.0; 4 * 3 * 70 * 4] };
+    let grads = Cotangents { o: Some(&short), ..all };
+    let error = backward(&y, tape(), &grads);
     assert!(matches!(error, Err(ShapeError::Length { name: "grads.o", .. })));
+    let last = LastCotangents { y: Some(&short), ..LastCotangents::default() };
+    let error = backward(&y, tape(), &Cotangents { last, ..all });
+    assert!(matches!(error, Err(ShapeError::Length { name: "grads.last.y", .. })));
+    let error = backward(&short, tape(), &all);
+    assert!(matches!(error, Err(ShapeError::Length { name: "y", given: 1, .. })));
 }
 
 #[test]
 fn only_what_is_wanted_comes_back() {
     let problem = Problem::random(DIMS, 0.1, 1);
     let (inputs, params) = (inputs(&problem), EgruParams::default());
-    let out = egru_forward(DIMS, &params, &inputs, Products::Auto, true).expect("shapes fit");
-    let saved = Saved { y: &out.y, c: &out.c, o: &out.o, tape: &out.tape };
-    let grads = Cotangents { y: Some(&problem.dy), c: None, o: None, trace: None };
+    let out = egru_forward(DIMS, &params, &inputs, Products::Auto, Keep::ALL).expect("shapes fit");
+    let grads = Cotangents { y: Some(&problem.dy), ..Cotangents::default() };
     let none = Wanted { x: false, w: false, r: false, theta: false, state: false };
     let run = |wanted| {
-        egru_backward(DIMS, &params, &inputs, &saved, &grads, wanted, Products::Auto)
+        let tape = out.tape.clone();
+        egru_backward(DIMS, &params, &inputs, &out.y, tape, &grads, wanted, Products::Auto)
             .expect("shapes fit")
     };
     let got = run(none);
@@ -125,9 +134,11 @@ fn the_past_of_a_sample_is_all_that_counts() {
     for products in [Products::Events, Products::Dense, Products::Auto] {
         let (clean, dirty) = (run::<f64>(&problem, products), run::<f64>(&dirty, products));
         common::assert_same(&dirty, &clean, "past the end");
+        // A sample without a step hands the gradients of its last state on.
         let zero = lengths.iter().position(|&length| length == 0).expect("a sample of length 0");
-        for gradient in [&clean.gradients.y0, &clean.gradients.c0, &clean.gradients.trace0] {
-            assert!(gradient[zero * 70..][..70].iter().all(|&value| value == 0.0));
+        let gradients = [&clean.gradients.c0, &clean.gradients.y0, &clean.gradients.trace0];
+        for (gradient, last) in gradients.into_iter().zip(&problem.dlast) {
+            assert_eq!(gradient[zero * 70..][..70], last[zero * 70..][..70]);
         }
     }
 }

@@ -63,6 +63,9 @@ fn larger_than_any_block() {
     agrees([700, 65, 201], 0.2, 1);
     agrees([3, 300, 2500], 0.15, 2);
     agrees([40, 130, 1025], 1.0, 3);
+    // More rows than one cut of a table, and than a block of sums.
+    agrees([1100, 70, 97], 0.3, 6);
+    agrees([70, 1100, 97], 0.3, 7);
     agrees([5, 7, 9], 0.0, 4);
     for sizes in [[0, 3, 4], [3, 0, 4], [3, 4, 0]] {
         agrees(sizes, 0.5, 5);

@@ -38,7 +38,7 @@ pub mod event_linear;
 
 pub use egru_kernels::{EgruParams, Products};
 pub use egru_sequence::{
-    EgruInputs, EgruOutputs, EgruState, EgruStepOutputs, Zoneout, egru_sequence, egru_step,
+    EgruInputs, EgruOutputs, EgruState, EgruStepOutputs, Keep, Zoneout, egru_sequence, egru_step,
 };
 pub use error::OpError;
 pub use event_linear::event_linear;

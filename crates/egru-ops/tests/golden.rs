@@ -51,11 +51,12 @@ fn read(path: &std::path::Path) -> Golden {
         theta: get("theta"),
         c0: zeros.clone(),
         y0: get("y0"),
-        trace0: zeros,
+        trace0: zeros.clone(),
         zone: if zoneout > 0.0 { Zone::Mask(get("mask")) } else { Zone::Off },
         lengths: None,
         params: EgruParams { alpha: number("alpha"), gamma: number("gamma"), eps: number("eps") },
         cotangents: ["dy", "dc", "do", "dtrace"].map(get),
+        last_cotangents: [(); 3].map(|()| zeros.clone()),
     };
     let name = path.file_stem().unwrap().to_string_lossy().into_owned();
     let arrays = arrays.into_iter().map(|(name, array)| (name, array.values)).collect();
@@ -69,7 +70,7 @@ impl Golden {
     }
 
     fn check_run(&self, how: &str, run: &Run, tolerance: f64) {
-        let [y, c, o, trace, _] = &run.outputs;
+        let [y, c, o, trace, ..] = &run.outputs;
         let [x, w, r, bias_w, bias_r, theta, _, y0, _] = &run.gradients;
         for (what, got) in [
             ("y", y),

@@ -3,8 +3,8 @@
 mod common;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{Array, Problem, Zone, assert_agree, devices, relative_norm, values};
-use egru_ops::{Execution, Path, Products, egru_sequence, egru_step};
+use common::{Array, Problem, Zone, assert_agree, devices, relative_norm, series, values};
+use egru_ops::{Execution, Keep, Path, Products, egru_sequence, egru_step};
 use proptest::prelude::*;
 
 /// In f64 no rounding difference of this size moves an event.
@@ -27,7 +27,14 @@ fn compare(name: &str, problem: &Problem) -> f64 {
 
 #[test]
 fn agrees_with_naive_at_odd_sizes() {
-    for dims in [[1, 1, 1, 1], [5, 3, 1, 63], [4, 2, 63, 65], [3, 2, 7, 590], [2, 1, 3, 1350]] {
+    for dims in [
+        [3, 34, 5, 130],
+        [1, 1, 1, 1],
+        [5, 3, 1, 63],
+        [4, 2, 63, 65],
+        [3, 2, 7, 590],
+        [2, 1, 3, 1350],
+    ] {
         let problem = Problem::random(7, dims, 0.15);
         compare(&format!("{dims:?}"), &problem);
     }
@@ -85,7 +92,7 @@ fn takes_tensors_that_are_not_contiguous() {
         });
         turned.r = store.tensor::<2>(&device, DType::F64).transpose();
         let run = |inputs| egru_sequence(inputs, &problem.params, Execution::default()).unwrap().0;
-        assert_eq!(values(&run(straight).c), values(&run(turned).c), "{backend}");
+        assert_eq!(values(&run(straight).state.c), values(&run(turned).state.c), "{backend}");
     }
 }
 
@@ -94,15 +101,20 @@ fn gradient_of_one_output_alone() {
     let problem = Problem::random(23, [5, 2, 3, 9], 0.1);
     for (backend, device) in devices() {
         let device = device.autodiff();
-        for output in 0..4 {
+        for output in 0..7 {
             let gradient = |execution| {
                 let mut inputs = problem.inputs(&device, DType::F64);
                 inputs.r = inputs.r.require_grad();
                 let r = inputs.r.clone();
                 let (out, _) = egru_sequence(inputs, &problem.params, execution).unwrap();
-                let out = [out.y, out.c, out.o, out.trace][output].clone();
-                let out = out * problem.cotangents[output].tensor(&device, DType::F64);
-                values(&r.grad(&out.sum().backward()).expect("tracked"))
+                let loss = if let Some(series) = series(&out).get(output) {
+                    (series.clone() * problem.cotangents[output].tensor(&device, DType::F64)).sum()
+                } else {
+                    let last = [out.state.c, out.state.y, out.state.trace][output - 4].clone();
+                    let by = &problem.last_cotangents[output - 4];
+                    (last * by.tensor(&device, DType::F64)).sum()
+                };
+                values(&r.grad(&loss.backward()).expect("tracked"))
             };
             let fused = gradient(Execution::fused(Products::Auto));
             let error = relative_norm(&fused, &gradient(Execution::naive()));
@@ -139,7 +151,7 @@ fn two_layers_skip_the_input_gradient_exactly() {
             let (below, _) = egru_sequence(inputs, &lower.params, Execution::default()).unwrap();
             let mut inputs = upper.inputs(&device, DType::F64);
             inputs.x = below.y.clone();
-            inputs.x_needs_grad = skip.then_some(below.window);
+            inputs.x_needs_grad = below.window.filter(|_| skip);
             let (above, _) = egru_sequence(inputs, &upper.params, Execution::default()).unwrap();
             values(&w.grad(&upper.loss(&above).backward()).expect("tracked"))
         };
@@ -162,15 +174,41 @@ fn steps_equal_the_sequence() {
                 let (out, _) = egru_step(step, &problem.params, execution).unwrap();
                 state = out.state;
                 let at = |series: &Tensor<3>| values(&series.clone().slice([t..t + 1]));
-                for (now, then) in
-                    [(&state.y, &all.y), (&state.c, &all.c), (&state.trace, &all.trace)]
-                {
+                let [y, c, o, trace] = series(&all);
+                for (now, then) in [(&state.y, &y), (&state.c, &c), (&state.trace, &trace)] {
                     let error = relative_norm(&values(now), &at(then));
                     assert!(error <= 1e-13, "{backend}, {execution:?}, step {t}: {error:e}");
                 }
-                assert_eq!(values(&out.o), at(&all.o));
-                assert_eq!(values(&out.window), at(&all.window));
+                assert_eq!(values(&out.o.expect("kept")), at(&o));
+                let window = all.window.as_ref().expect("kept");
+                assert_eq!(values(&out.window.expect("kept")), at(window));
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_kept_does_not_come_back_and_changes_nothing() {
+    let problem = Problem::random(43, [4, 3, 5, 12], 0.1);
+    for (backend, device) in devices() {
+        let device = device.autodiff();
+        for execution in [Execution::naive(), Execution::default()] {
+            let run = |keep: Keep| {
+                let mut inputs = problem.inputs(&device, DType::F64);
+                inputs.keep = keep;
+                inputs.r = inputs.r.require_grad();
+                let r = inputs.r.clone();
+                let (out, _) = egru_sequence(inputs, &problem.params, execution).unwrap();
+                let by = problem.cotangents[0].tensor(&device, DType::F64);
+                let gradient = r.grad(&(out.y.clone() * by).sum().backward()).expect("tracked");
+                (values(&out.y), values(&gradient), out)
+            };
+            let (all, some) = (run(Keep::ALL), run(Keep { window: true, ..Keep::OUTPUT }));
+            assert_eq!((&all.0, &all.1), (&some.0, &some.1), "{backend}, {execution:?}");
+            assert!(some.2.c.is_none() && some.2.o.is_none() && some.2.trace.is_none());
+            let windows = [all.2.window, some.2.window].map(|w| values(&w.expect("kept")));
+            assert_eq!(windows[0], windows[1]);
+            assert_eq!(values(&all.2.state.trace), values(&some.2.state.trace));
         }
     }
 }

@@ -66,6 +66,8 @@ pub struct Problem {
     pub dc: Vec<f64>,
     pub do_: Vec<f64>,
     pub dtrace: Vec<f64>,
+    /// Cotangents of the last state's `c`, `y` and `trace`.
+    pub dlast: [Vec<f64>; 3],
 }
 
 impl Problem {
@@ -94,6 +96,7 @@ impl Problem {
             dc: random.values(size, 1.0),
             do_: random.values(size, 1.0),
             dtrace: random.values(size, 1.0),
+            dlast: [(); 3].map(|()| random.values(state, 1.0)),
         }
     }
 
@@ -139,6 +142,9 @@ impl Results {
             ("o", &o.o),
             ("trace", &o.trace),
             ("window", &o.window),
+            ("last c", &o.last.c),
+            ("last y", &o.last.y),
+            ("last trace", &o.last.trace),
             ("dx", &g.x),
             ("dy0", &g.y0),
             ("dc0", &g.c0),
@@ -183,11 +189,14 @@ pub fn run<F: Float + Into<f64>>(problem: &Problem, products: Products) -> Resul
         lengths: p.lengths.as_deref(),
         x_needs_grad: needs.as_deref(),
     };
-    let out = egru_forward(p.dims, &p.params, &inputs, products, true).expect("shapes fit");
+    let out = egru_forward(p.dims, &p.params, &inputs, products, Keep::ALL).expect("shapes fit");
     let (dy, dc, do_, dtrace) = (cast(&p.dy), cast(&p.dc), cast(&p.do_), cast(&p.dtrace));
-    let grads = Cotangents { y: Some(&dy), c: Some(&dc), o: Some(&do_), trace: Some(&dtrace) };
-    let saved = Saved { y: &out.y, c: &out.c, o: &out.o, tape: &out.tape };
-    let g = egru_backward(p.dims, &p.params, &inputs, &saved, &grads, ALL, products)
+    let [last_c, last_y, last_trace] = [0, 1, 2].map(|i| cast(&p.dlast[i]));
+    let last = LastCotangents { c: Some(&last_c), y: Some(&last_y), trace: Some(&last_trace) };
+    let grads =
+        Cotangents { y: Some(&dy), c: Some(&dc), o: Some(&do_), trace: Some(&dtrace), last };
+    let (dims, params) = (p.dims, &p.params);
+    let g = egru_backward(dims, params, &inputs, &out.y, out.tape, &grads, ALL, products)
         .expect("shapes fit");
     let back = |values: &[F]| values.iter().map(|&v| v.into()).collect::<Vec<f64>>();
     Results {
@@ -197,7 +206,12 @@ pub fn run<F: Float + Into<f64>>(problem: &Problem, products: Products) -> Resul
             o: back(&out.o),
             trace: back(&out.trace),
             window: back(&out.window),
-            tape: vec![],
+            last: State {
+                c: back(&out.last.c),
+                y: back(&out.last.y),
+                trace: back(&out.last.trace),
+            },
+            tape: Tape { u: vec![], gates: vec![] },
         },
         gradients: Gradients {
             x: back(&g.x),
@@ -231,7 +245,8 @@ pub fn reference(p: &Problem) -> Results {
         o: empty(),
         trace: empty(),
         window: empty(),
-        tape: vec![],
+        last: State { c: p.c0.clone(), y: p.y0.clone(), trace: p.trace0.clone() },
+        tape: Tape { u: vec![], gates: vec![] },
     };
     let [mut z, mut r, mut g, mut h_g, mut u] = [(); 5].map(|()| empty());
     for t in 0..time {
@@ -277,16 +292,21 @@ pub fn reference(p: &Problem) -> Results {
                 out.trace[at] = p.params.alpha * trace_before + (1.0 - p.params.alpha) * out.y[at];
                 let near = 1.0 - p.params.eps * v.abs() > 0.0;
                 out.window[at] = f64::from(near || out.o[at] == 1.0);
+                out.last.c[b * h + j] = out.c[at];
+                out.last.y[b * h + j] = out.y[at];
+                out.last.trace[b * h + j] = out.trace[at];
             }
         }
     }
 
     let state = batch * h;
+    // They enter after each sample's last step.
+    let [last_c, last_y, last_trace] = p.dlast.clone();
     let mut grad = Gradients {
         x: vec![0.0; time * batch * input],
-        y0: vec![0.0; state],
-        c0: vec![0.0; state],
-        trace0: vec![0.0; state],
+        y0: last_y,
+        c0: last_c,
+        trace0: last_trace,
         w: vec![0.0; input * 3 * h],
         r: vec![0.0; h * 3 * h],
         bias_w: vec![0.0; 3 * h],

@@ -1,14 +1,14 @@
 //! What the CPU backends share: tensors become slices for `egru-kernels`, vectors become tensors.
 
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
-use burn::tensor::{DType, Element, TensorData};
+use burn::tensor::{DType, Element, TensorData, try_read_sync};
 use egru_kernels as kernels;
-use kernels::{Cotangents, Dims, Inputs, LinearWanted, Saved, Wanted, Zoneout};
+use kernels::{Cotangents, Dims, Inputs, LastCotangents, LinearWanted, Wanted, Zoneout};
 
 use super::Maybe;
 use crate::egru_sequence::{
     EgruSequenceBackend, SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs,
-    SequenceSettings,
+    SequenceSettings, SequenceTape,
 };
 use crate::event_linear::{LinearGradients, LinearInputs};
 
@@ -43,12 +43,12 @@ macro_rules! cpu_backend {
         impl crate::egru_sequence::EgruSequenceGrad for $backend {
             fn egru_sequence_backward(
                 inputs: crate::egru_sequence::SequenceInputs<Self>,
-                outputs: crate::egru_sequence::SequenceOutputs<Self>,
+                tape: crate::egru_sequence::SequenceTape<Self>,
                 cotangents: crate::egru_sequence::SequenceCotangents<Self>,
                 wanted: egru_kernels::Wanted,
                 settings: crate::egru_sequence::SequenceSettings,
             ) -> crate::egru_sequence::SequenceGradients<Self> {
-                super::cpu::sequence_backward(inputs, outputs, cotangents, wanted, &settings)
+                super::cpu::sequence_backward(inputs, tape, cotangents, wanted, &settings)
             }
         }
 
@@ -94,12 +94,12 @@ pub(super) fn sequence_forward<B: CpuBackend + EgruSequenceBackend>(
 
 pub(super) fn sequence_backward<B: CpuBackend>(
     inputs: SequenceInputs<B>,
-    outputs: SequenceOutputs<B>,
+    tape: SequenceTape<B>,
     cotangents: SequenceCotangents<B>,
     wanted: Wanted,
     settings: &SequenceSettings,
 ) -> SequenceGradients<B> {
-    by_dtype!(inputs.x, backward_as::<B>(inputs, outputs, cotangents, wanted, settings))
+    by_dtype!(inputs.x, backward_as::<B>(inputs, tape, cotangents, wanted, settings))
 }
 
 pub(super) fn linear_forward<B: CpuBackend>(
@@ -162,8 +162,8 @@ fn kernel_inputs<'a, B: CpuBackend, F: CpuFloat>(
 ) -> Inputs<'a, F> {
     let zoneout = match slice_maybe(&i.zoneout) {
         Some(mask) => Zoneout::Mask(mask),
-        None if settings.keep == 1.0 => Zoneout::Off,
-        None => Zoneout::Keep(F::from_f64(settings.keep)),
+        None if settings.new_share == 1.0 => Zoneout::Off,
+        None => Zoneout::Keep(F::from_f64(settings.new_share)),
     };
     Inputs {
         x: B::slice(&i.x),
@@ -188,57 +188,78 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
     let inputs = contiguous_inputs(inputs);
     let dims = dims(&inputs);
     let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
-    let SequenceSettings { params, products, save_tape, .. } = settings;
-    let out =
-        kernels::egru_forward(dims, params, &kernel_inputs, *products, *save_tape).expect(CHECKED);
-    let shape = [dims.time, dims.batch, dims.hidden];
-    let tape_shape = [dims.time, dims.batch, kernels::tape_width(dims.hidden)];
+    let SequenceSettings { params, products, keep, .. } = settings;
+    let out = kernels::egru_forward(dims, params, &kernel_inputs, *products, *keep).expect(CHECKED);
+    let Dims { time, batch, hidden, .. } = dims;
+    let series = |kept: bool, values: Vec<F>, width: usize| match kept {
+        true => Maybe::Present(make::<B, F>(values, &[time, batch, width])),
+        false => Maybe::Absent,
+    };
+    let state = |values: Vec<F>| make::<B, F>(values, &[batch, hidden]);
     SequenceOutputs {
-        y: make::<B, F>(out.y, &shape),
-        c: make::<B, F>(out.c, &shape),
-        o: make::<B, F>(out.o, &shape),
-        trace: make::<B, F>(out.trace, &shape),
-        window: make::<B, F>(out.window, &shape),
-        tape: match save_tape {
-            true => Maybe::Present(make::<B, F>(out.tape, &tape_shape)),
-            false => Maybe::Absent,
-        },
+        y: make::<B, F>(out.y, &[time, batch, hidden]),
+        c: series(keep.c, out.c, hidden),
+        o: series(keep.o, out.o, hidden),
+        trace: series(keep.trace, out.trace, hidden),
+        window: series(keep.window, out.window, hidden),
+        last_c: state(out.last.c),
+        last_y: state(out.last.y),
+        last_trace: state(out.last.trace),
+        tape_u: series(keep.tape, out.tape.u, hidden),
+        tape_gates: series(keep.tape, out.tape.gates, 4 * hidden),
     }
+}
+
+/// The values of a tensor; without a copy if nobody else has them.
+fn into_vec<B: CpuBackend, F: CpuFloat>(tensor: Maybe<B>) -> Vec<F> {
+    let tensor = tensor.into_option().expect("the forward pass of a tracked call keeps its tape");
+    let data = try_read_sync(B::float_into_data(tensor)).expect("memory of this process");
+    data.expect("memory of this process").try_into_vec().expect("a tensor of the call's type")
 }
 
 fn backward_as<B: CpuBackend, F: CpuFloat>(
     inputs: SequenceInputs<B>,
-    outputs: SequenceOutputs<B>,
+    tape: SequenceTape<B>,
     cotangents: SequenceCotangents<B>,
     wanted: Wanted,
     settings: &SequenceSettings,
 ) -> SequenceGradients<B> {
     let inputs = contiguous_inputs(inputs);
     let dims = dims(&inputs);
-    let [y, c, o] = [outputs.y, outputs.c, outputs.o].map(B::contiguous);
-    let tape = contiguous_maybe(outputs.tape);
-    let SequenceCotangents { y: dy, c: dc, o: do_, trace: dtrace } = cotangents;
-    let [dy, dc, do_, dtrace] = [dy, dc, do_, dtrace].map(|g| g.map(B::contiguous));
-    let g = kernels::egru_backward(
+    let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
+    let contiguous = |tensor: Option<FloatTensor<B>>| tensor.map(B::contiguous);
+    let cotangents = SequenceCotangents::<B> {
+        y: contiguous(cotangents.y),
+        c: contiguous(cotangents.c),
+        o: contiguous(cotangents.o),
+        trace: contiguous(cotangents.trace),
+        last_c: contiguous(cotangents.last_c),
+        last_y: contiguous(cotangents.last_y),
+        last_trace: contiguous(cotangents.last_trace),
+    };
+    let steps = kernels::egru_backward_steps(
         dims,
         &settings.params,
-        &kernel_inputs::<B, F>(&inputs, settings),
-        &Saved {
-            y: B::slice(&y),
-            c: B::slice(&c),
-            o: B::slice(&o),
-            tape: slice_maybe(&tape).expect("the forward pass of a tracked call saves a tape"),
-        },
+        &kernel_inputs,
+        kernels::Tape { u: into_vec::<B, F>(tape.u), gates: into_vec::<B, F>(tape.gates) },
         &Cotangents {
-            y: dy.as_ref().map(B::slice),
-            c: dc.as_ref().map(B::slice),
-            o: do_.as_ref().map(B::slice),
-            trace: dtrace.as_ref().map(B::slice),
+            y: cotangents.y.as_ref().map(B::slice),
+            c: cotangents.c.as_ref().map(B::slice),
+            o: cotangents.o.as_ref().map(B::slice),
+            trace: cotangents.trace.as_ref().map(B::slice),
+            last: LastCotangents {
+                c: cotangents.last_c.as_ref().map(B::slice),
+                y: cotangents.last_y.as_ref().map(B::slice),
+                trace: cotangents.last_trace.as_ref().map(B::slice),
+            },
         },
-        wanted,
         settings.products,
     )
     .expect(CHECKED);
+    // As large as the gradients that follow.
+    drop(cotangents);
+    let y = B::contiguous(tape.y);
+    let g = steps.finish(&kernel_inputs, B::slice(&y), wanted, settings.products).expect(CHECKED);
     let Dims { time, batch, input, hidden } = dims;
     let give =
         |wanted: bool, values: Vec<F>, shape: &[usize]| wanted.then(|| make::<B, F>(values, shape));

@@ -42,11 +42,21 @@ pub enum Maybe<B: Backend> {
 }
 
 impl<B: Backend> Maybe<B> {
-    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    /// The tensor, if there is one.
     pub(crate) fn into_option(self) -> Option<FloatTensor<B>> {
         match self {
             Self::Absent => None,
             Self::Present(tensor) => Some(tensor),
+        }
+    }
+}
+
+impl<B: Backend> Maybe<B> {
+    /// The same as a constant of the tape.
+    pub(crate) fn constant<C: CheckpointStrategy>(self) -> Maybe<Autodiff<B, C>> {
+        match self {
+            Self::Absent => Maybe::Absent,
+            Self::Present(tensor) => Maybe::Present(Autodiff::<B, C>::from_inner(tensor)),
         }
     }
 }

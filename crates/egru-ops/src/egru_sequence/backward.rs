@@ -23,7 +23,8 @@ use super::op::*;
 use crate::backends::Maybe;
 
 const PARENTS: usize = 9;
-const TAILS: usize = 4;
+/// `y`, `c`, `o`, `trace`, and the last `c`, `y`, `trace`.
+const TAILS: usize = 7;
 
 type Slots<B> = Arc<Mutex<[Option<FloatTensor<B>>; TAILS]>>;
 
@@ -32,7 +33,9 @@ struct Hub;
 
 struct HubState<B: Backend> {
     inputs: SequenceInputs<B>,
-    outputs: SequenceOutputs<B>,
+    y: FloatTensor<B>,
+    tape_u: Maybe<B>,
+    tape_gates: Maybe<B>,
     slots: Slots<B>,
     settings: SequenceSettings,
 }
@@ -41,7 +44,9 @@ impl<B: Backend> Clone for HubState<B> {
     fn clone(&self) -> Self {
         Self {
             inputs: self.inputs.clone(),
-            outputs: self.outputs.clone(),
+            y: self.y.clone(),
+            tape_u: self.tape_u.clone(),
+            tape_gates: self.tape_gates.clone(),
             slots: self.slots.clone(),
             settings: self.settings.clone(),
         }
@@ -60,15 +65,17 @@ impl<B: EgruSequenceGrad> Backward<B, PARENTS> for Hub {
     fn backward(self, ops: Ops<HubState<B>, PARENTS>, grads: &mut Gradients, _: &mut Checkpointer) {
         // The stand-in gradient that the tails registered carries nothing.
         let _ = grads.consume::<B>(&ops.node);
-        let HubState { inputs, outputs, slots, settings } = ops.state;
-        let [y, c, o, trace] = std::mem::take(&mut *slots.lock().expect("a tail panicked"));
+        let HubState { inputs, y, tape_u, tape_gates, slots, settings } = ops.state;
+        let tape = SequenceTape { y, u: tape_u, gates: tape_gates };
+        let [y, c, o, trace, last_c, last_y, last_trace] =
+            std::mem::take(&mut *slots.lock().expect("a tail panicked"));
         let [x, w, r, bias_w, bias_r, theta, c0, y0, trace0] =
             ops.parents.each_ref().map(Option::is_some);
         let wanted = Wanted { x, w: w || bias_w, r: r || bias_r, theta, state: c0 || y0 || trace0 };
         let g = B::egru_sequence_backward(
             inputs,
-            outputs,
-            SequenceCotangents { y, c, o, trace },
+            tape,
+            SequenceCotangents { y, c, o, trace, last_c, last_y, last_trace },
             wanted,
             settings,
         );
@@ -154,16 +161,18 @@ impl<B: EgruSequenceGrad, C: CheckpointStrategy> EgruSequenceBackend for Autodif
             y0_node,
             trace0_node,
         ];
-        let constant = <Self as AutodiffBackend>::from_inner;
         match Backward::<B, PARENTS>::prepare::<C>(Hub, nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                settings.save_tape = true;
+                settings.keep.tape = true;
                 let out = B::egru_sequence_forward(inner.clone(), settings.clone());
                 let stand_in = B::float_zeros([1].into(), &out.y.device(), out.y.dtype().into());
                 let slots: Slots<B> = Arc::default();
                 let state = HubState {
                     inputs: inner,
-                    outputs: out.clone(),
+                    y: out.y.clone(),
+                    // Handed over, not shared: the backward pass writes its gradients over them.
+                    tape_u: out.tape_u,
+                    tape_gates: out.tape_gates,
                     slots: slots.clone(),
                     settings,
                 };
@@ -185,24 +194,36 @@ impl<B: EgruSequenceGrad, C: CheckpointStrategy> EgruSequenceBackend for Autodif
                         }
                         OpsKind::UnTracked(prep) => prep.finish(output),
                     };
+                let maybe = |slot: usize, output: Maybe<B>| {
+                    output.into_option().map_or(Maybe::Absent, |o| Maybe::Present(tail(slot, o)))
+                };
                 SequenceOutputs {
                     y: tail(0, out.y),
-                    c: tail(1, out.c),
-                    o: tail(2, out.o),
-                    trace: tail(3, out.trace),
-                    window: constant(out.window),
-                    tape: Maybe::Absent,
+                    c: maybe(1, out.c),
+                    o: maybe(2, out.o),
+                    trace: maybe(3, out.trace),
+                    window: out.window.constant(),
+                    last_c: tail(4, out.last_c),
+                    last_y: tail(5, out.last_y),
+                    last_trace: tail(6, out.last_trace),
+                    tape_u: Maybe::Absent,
+                    tape_gates: Maybe::Absent,
                 }
             }
             OpsKind::UnTracked(_) => {
                 let out = B::egru_sequence_forward(inner, settings);
+                let constant = <Self as AutodiffBackend>::from_inner;
                 SequenceOutputs {
                     y: constant(out.y),
-                    c: constant(out.c),
-                    o: constant(out.o),
-                    trace: constant(out.trace),
-                    window: constant(out.window),
-                    tape: Maybe::Absent,
+                    c: out.c.constant(),
+                    o: out.o.constant(),
+                    trace: out.trace.constant(),
+                    window: out.window.constant(),
+                    last_c: constant(out.last_c),
+                    last_y: constant(out.last_y),
+                    last_trace: constant(out.last_trace),
+                    tape_u: Maybe::Absent,
+                    tape_gates: Maybe::Absent,
                 }
             }
         }

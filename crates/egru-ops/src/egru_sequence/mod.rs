@@ -8,6 +8,7 @@ pub use op::{EgruSequenceBackend, EgruSequenceGrad};
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 pub(crate) use op::{
     SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs, SequenceSettings,
+    SequenceTape,
 };
 
 use burn::tensor::Tensor;
@@ -39,6 +40,39 @@ pub enum Zoneout {
     Keep(f64),
 }
 
+/// Which series come back beside `y`. Each costs memory of the size of `y`, and the time to write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The state after the reset.
+    pub c: bool,
+    /// The events.
+    pub o: bool,
+    /// The decaying average of `y`.
+    pub trace: bool,
+    /// Where a gradient of `y` has any effect.
+    pub window: bool,
+}
+
+impl Keep {
+    /// All of them.
+    pub const ALL: Self = Self { c: true, o: true, trace: true, window: true };
+    /// None: the output and the last state are enough.
+    pub const OUTPUT: Self = Self { c: false, o: false, trace: false, window: false };
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl From<Keep> for egru_kernels::Keep {
+    fn from(keep: Keep) -> Self {
+        let Keep { c, o, trace, window } = keep;
+        Self { c, o, trace, window, tape: false }
+    }
+}
+
 /// Inputs of [`egru_sequence()`]; gate order update `z`, reset `r`, candidate `g`.
 #[derive(Clone, Debug)]
 pub struct EgruInputs {
@@ -63,33 +97,37 @@ pub struct EgruInputs {
     /// Non-zero where the gradient of `x` is wanted, `[T, B, C]`; elsewhere the fused form leaves it zero.
     /// For the events of a layer below this is that layer's [`EgruOutputs::window`], and exact.
     pub x_needs_grad: Option<Tensor<3>>,
+    /// Which series come back beside `y`.
+    pub keep: Keep,
 }
 
-/// Outputs of [`egru_sequence()`], each `[T, B, H]`. Past a sample's length `y` and `o` are zero, `c` and
-/// `trace` hold their last value, and no gradient enters.
+/// Outputs of [`egru_sequence()`], the series each `[T, B, H]`, `None` where not kept. Past a sample's length
+/// `y` and `o` are zero, `c` and `trace` hold their last value, and no gradient enters.
 #[derive(Clone, Debug)]
 pub struct EgruOutputs {
     /// Event output `o * u`.
     pub y: Tensor<3>,
     /// State after the reset.
-    pub c: Tensor<3>,
+    pub c: Option<Tensor<3>>,
     /// Events, 0 or 1, with the surrogate gradient.
-    pub o: Tensor<3>,
+    pub o: Option<Tensor<3>>,
     /// Decaying average of `y`.
-    pub trace: Tensor<3>,
+    pub trace: Option<Tensor<3>>,
     /// 1 where a gradient of `y` has any effect (active, or `|v| < 1/eps`), else 0. Not differentiable.
-    pub window: Tensor<3>,
+    pub window: Option<Tensor<3>>,
+    /// The state after each sample's last step; that before the first of a sample of length 0.
+    pub state: EgruState,
 }
 
-/// Outputs of [`egru_step`], each `[B, H]`.
+/// Outputs of [`egru_step`], each `[B, H]`, `None` where not kept.
 #[derive(Clone, Debug)]
 pub struct EgruStepOutputs {
     /// State after the step; its `y` is the event output.
     pub state: EgruState,
     /// Events, 0 or 1.
-    pub o: Tensor<2>,
+    pub o: Option<Tensor<2>>,
     /// 1 where a gradient of `y` has any effect.
-    pub window: Tensor<2>,
+    pub window: Option<Tensor<2>>,
 }
 
 /// Runs an EGRU layer over a sequence (Subramoney et al. 2023, eqs. 1-4, in the parity form of the
@@ -102,7 +140,7 @@ pub struct EgruStepOutputs {
 /// y_t = o*u              c_t = u - o*theta        trace_t = alpha*trace_{t-1} + (1-alpha)*y_t
 /// ```
 ///
-/// All outputs but `window` are differentiable by all tensors of [`EgruInputs`] but the masks.
+/// All outputs, the last state included, but `window` are differentiable by all tensors of [`EgruInputs`] but the masks.
 ///
 /// # Errors
 /// [`OpError`] when shapes or types do not fit, a length exceeds `T`, or the fused form is asked for where
@@ -121,7 +159,8 @@ pub fn egru_sequence(
     Ok((outputs, report))
 }
 
-/// One step of [`egru_sequence()`], for streaming: `x` is `[B, C]`, the state comes from the inputs.
+/// One step of [`egru_sequence()`], for streaming: `x` is `[1, B, C]`, the state comes from the inputs; of the
+/// series to keep, `c` and `trace` are the state anyway.
 ///
 /// # Errors
 /// As [`egru_sequence()`].
@@ -140,9 +179,8 @@ pub fn egru_step(
         });
     }
     let (out, report) = egru_sequence(inputs, params, execution)?;
-    let flat = |t: Tensor<3>| t.squeeze_dim::<2>(0);
-    let state = EgruState { c: flat(out.c), y: flat(out.y), trace: flat(out.trace) };
-    Ok((EgruStepOutputs { state, o: flat(out.o), window: flat(out.window) }, report))
+    let flat = |series: Option<Tensor<3>>| series.map(|series| series.squeeze_dim::<2>(0));
+    Ok((EgruStepOutputs { state: out.state, o: flat(out.o), window: flat(out.window) }, report))
 }
 
 fn validate(i: &EgruInputs, params: &EgruParams) -> Result<(), OpError> {

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor, TensorData};
 use egru_kernels::EgruParams;
 
-use super::{EgruInputs, EgruOutputs, EgruState, Zoneout};
+use super::{EgruInputs, EgruOutputs, EgruState, Keep, Zoneout};
 use crate::{heaviside, unstack};
 
 pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutputs {
@@ -15,6 +15,8 @@ pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutp
     let gate = |x: &Tensor<2>, k: usize| x.clone().slice([0..batch, k * hidden..(k + 1) * hidden]);
 
     let EgruState { mut c, mut y, mut trace } = inputs.state;
+    // The output of each sample's last step, where `y` goes on with zeros.
+    let mut last_y = y.clone();
     let mut series: [Vec<Tensor<2>>; 5] = Default::default();
     for (t, x) in unstack(inputs.x).into_iter().enumerate() {
         let a = x.matmul(inputs.w.clone()) + bias_w.clone();
@@ -36,24 +38,45 @@ pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutp
         let mut o = heaviside(v, params.gamma, params.eps);
         let mut window = o.clone().detach().mask_fill(in_reach, 1.0);
         y = o.clone() * u.clone();
-        let mut c_new = u - o.clone() * theta.clone();
-        let mut trace_new = trace.clone() * params.alpha + y.clone() * (1.0 - params.alpha);
+        let mut after = EgruState {
+            c: u - o.clone() * theta.clone(),
+            y: y.clone(),
+            trace: trace.clone() * params.alpha + y.clone() * (1.0 - params.alpha),
+        };
+        let (mut c_shown, mut trace_shown) = (after.c.clone(), after.trace.clone());
         if let Some(lengths) = &inputs.lengths {
             let over: Vec<bool> =
                 lengths.iter().flat_map(|&n| std::iter::repeat_n(t >= n, hidden)).collect();
             let over =
                 Tensor::<2, Bool>::from_data(TensorData::new(over, [batch, hidden]), &c.device());
-            c_new = c_new.mask_where(over.clone(), c.detach());
-            trace_new = trace_new.mask_where(over.clone(), trace.detach());
+            let held = |now: Tensor<2>, before: Tensor<2>| now.mask_where(over.clone(), before);
+            // A state that is held hands its gradient on, the series past the end takes none.
+            (c_shown, trace_shown) =
+                (held(c_shown, c.clone().detach()), held(trace_shown, trace.clone().detach()));
+            after = EgruState {
+                c: held(after.c, c),
+                y: held(after.y, last_y),
+                trace: held(after.trace, trace),
+            };
             [y, o, window] = [y, o, window].map(|x| x.mask_fill(over.clone(), 0.0));
         }
-        (c, trace) = (c_new, trace_new);
-        for (all, now) in series.iter_mut().zip([&y, &c, &o, &trace, &window]) {
+        (c, last_y, trace) = (after.c, after.y, after.trace);
+        for (all, now) in series.iter_mut().zip([&y, &c_shown, &o, &trace_shown, &window]) {
             all.push(now.clone());
         }
     }
-    let [y, c, o, trace, window] = series.map(|all| Tensor::stack(all, 0));
-    EgruOutputs { y, c, o, trace, window }
+    let state = EgruState { c, y: last_y, trace };
+    let Keep { c, o, trace, window } = inputs.keep;
+    let [all_y, all_c, all_o, all_trace, all_window] = series;
+    let stack = |kept: bool, all: Vec<Tensor<2>>| kept.then(|| Tensor::stack(all, 0));
+    EgruOutputs {
+        y: Tensor::stack(all_y, 0),
+        c: stack(c, all_c),
+        o: stack(o, all_o),
+        trace: stack(trace, all_trace),
+        window: stack(window, all_window),
+        state,
+    }
 }
 
 /// Through `tanh`, since Burn's own sigmoid rounds to f32 on some backends, in f64 too.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, Dispatch, ExtensionType, tensor::FloatTensor};
 use burn::tensor::Tensor;
-use egru_kernels::{EgruParams, Products, Wanted};
+use egru_kernels::{EgruParams, Keep, Products, Wanted};
 
-use super::{EgruInputs, EgruOutputs, Zoneout};
+use super::{EgruInputs, EgruOutputs, EgruState, Zoneout};
 use crate::backends::{Maybe, with_kernels};
 
 /// Tensors of one call; shapes as in [`EgruInputs`].
@@ -28,16 +28,34 @@ pub struct SequenceInputs<B: Backend> {
     pub(crate) x_needs_grad: Maybe<B>,
 }
 
-/// Tensors that come out of the forward pass; shapes as in [`EgruOutputs`], the tape `[T, B, K]`.
+/// Tensors that come out of the forward pass; shapes as in [`EgruOutputs`]. Absent where not kept.
 #[derive(ExtensionType, Clone)]
 pub struct SequenceOutputs<B: Backend> {
     pub(crate) y: FloatTensor<B>,
-    pub(crate) c: FloatTensor<B>,
-    pub(crate) o: FloatTensor<B>,
-    pub(crate) trace: FloatTensor<B>,
-    pub(crate) window: FloatTensor<B>,
     #[extension_type]
-    pub(crate) tape: Maybe<B>,
+    pub(crate) c: Maybe<B>,
+    #[extension_type]
+    pub(crate) o: Maybe<B>,
+    #[extension_type]
+    pub(crate) trace: Maybe<B>,
+    #[extension_type]
+    pub(crate) window: Maybe<B>,
+    pub(crate) last_c: FloatTensor<B>,
+    pub(crate) last_y: FloatTensor<B>,
+    pub(crate) last_trace: FloatTensor<B>,
+    /// The tape: the state before the reset `[T, B, H]`,
+    #[extension_type]
+    pub(crate) tape_u: Maybe<B>,
+    /// and the gates `[T, B, 4H]`.
+    #[extension_type]
+    pub(crate) tape_gates: Maybe<B>,
+}
+
+/// What the backward pass takes from the forward pass: the output, and the tape, which it uses up.
+pub struct SequenceTape<B: Backend> {
+    pub(crate) y: FloatTensor<B>,
+    pub(crate) u: Maybe<B>,
+    pub(crate) gates: Maybe<B>,
 }
 
 /// Gradients of the outputs; what the loss does not use is `None`.
@@ -46,6 +64,9 @@ pub struct SequenceCotangents<B: Backend> {
     pub(crate) c: Option<FloatTensor<B>>,
     pub(crate) o: Option<FloatTensor<B>>,
     pub(crate) trace: Option<FloatTensor<B>>,
+    pub(crate) last_c: Option<FloatTensor<B>>,
+    pub(crate) last_y: Option<FloatTensor<B>>,
+    pub(crate) last_trace: Option<FloatTensor<B>>,
 }
 
 /// Gradients of the inputs, where wanted.
@@ -66,11 +87,11 @@ pub struct SequenceGradients<B: Backend> {
 pub struct SequenceSettings {
     pub(crate) params: EgruParams,
     pub(crate) products: Products,
-    /// Zoneout in evaluation; 1 where a mask is given or zoneout is off.
-    pub(crate) keep: f64,
+    /// Zoneout in evaluation: the share of the new state; 1 where a mask is given or zoneout is off.
+    pub(crate) new_share: f64,
     pub(crate) lengths: Option<Arc<[usize]>>,
-    /// Whether a backward pass will follow.
-    pub(crate) save_tape: bool,
+    /// What comes back beside `y`; the tape if a backward pass will follow.
+    pub(crate) keep: Keep,
 }
 
 with_kernels! {
@@ -89,7 +110,7 @@ pub trait EgruSequenceGrad: EgruSequenceBackend {
     /// Gradients of the inputs from those of the outputs.
     fn egru_sequence_backward(
         inputs: SequenceInputs<Self>,
-        outputs: SequenceOutputs<Self>,
+        tape: SequenceTape<Self>,
         cotangents: SequenceCotangents<Self>,
         wanted: Wanted,
         settings: SequenceSettings,
@@ -101,7 +122,7 @@ pub(super) fn egru_sequence(
     params: &EgruParams,
     products: Products,
 ) -> EgruOutputs {
-    let (zoneout, keep) = match inputs.zoneout {
+    let (zoneout, new_share) = match inputs.zoneout {
         Zoneout::Off => (None, 1.0),
         Zoneout::Mask(mask) => (Some(mask), 1.0),
         Zoneout::Keep(keep) => (None, keep),
@@ -109,9 +130,9 @@ pub(super) fn egru_sequence(
     let settings = SequenceSettings {
         params: *params,
         products,
-        keep,
+        new_share,
         lengths: inputs.lengths.map(Into::into),
-        save_tape: false,
+        keep: inputs.keep.into(),
     };
     let out = <Dispatch as EgruSequenceBackend>::egru_sequence_forward(
         SequenceInputs {
@@ -129,11 +150,17 @@ pub(super) fn egru_sequence(
         },
         settings,
     );
+    let series = |series: Maybe<Dispatch>| series.into_option().map(Tensor::from_dispatch);
     EgruOutputs {
         y: Tensor::from_dispatch(out.y),
-        c: Tensor::from_dispatch(out.c),
-        o: Tensor::from_dispatch(out.o),
-        trace: Tensor::from_dispatch(out.trace),
-        window: Tensor::from_dispatch(out.window),
+        c: series(out.c),
+        o: series(out.o),
+        trace: series(out.trace),
+        window: series(out.window),
+        state: EgruState {
+            c: Tensor::from_dispatch(out.last_c),
+            y: Tensor::from_dispatch(out.last_y),
+            trace: Tensor::from_dispatch(out.last_trace),
+        },
     }
 }

@@ -3,7 +3,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use egru_ops::{
-    EgruInputs, EgruOutputs, EgruParams, EgruState, Execution, PathReport, Zoneout, egru_sequence,
+    EgruInputs, EgruOutputs, EgruParams, EgruState, Execution, Keep, PathReport, Zoneout,
+    egru_sequence,
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -87,16 +88,24 @@ pub struct Problem {
     pub params: EgruParams,
     /// By y, c, o, trace.
     pub cotangents: [Array; 4],
+    /// By the last c, y, trace.
+    pub last_cotangents: [Array; 3],
 }
 
 /// The gradients' names, in the order of [`Run::gradients`].
 pub const GRADIENTS: [&str; 9] = ["x", "w", "r", "bias_w", "bias_r", "theta", "c0", "y0", "trace0"];
+/// The differentiable series of a call that kept all: y, c, o, trace.
+pub fn series(out: &EgruOutputs) -> [Tensor<3>; 4] {
+    let kept = |series: &Option<Tensor<3>>| series.clone().expect("kept");
+    [out.y.clone(), kept(&out.c), kept(&out.o), kept(&out.trace)]
+}
+
 /// The outputs' names, in the order of [`Run::outputs`].
-pub const OUTPUTS: [&str; 5] = ["y", "c", "o", "trace", "window"];
+pub const OUTPUTS: [&str; 8] = ["y", "c", "o", "trace", "window", "last c", "last y", "last trace"];
 
 /// What one path gives.
 pub struct Run {
-    pub outputs: [Vec<f64>; 5],
+    pub outputs: [Vec<f64>; 8],
     pub gradients: [Vec<f64>; 9],
     pub report: PathReport,
 }
@@ -121,6 +130,7 @@ impl Problem {
             lengths: None,
             params: EgruParams { alpha: 0.9, gamma: 0.7, eps: 1.7 },
             cotangents: [(); 4].map(|()| series(rng)),
+            last_cotangents: [(); 3].map(|()| Array::uniform(rng, &[b, h], 0.0, 1.0)),
         }
     }
 
@@ -154,18 +164,19 @@ impl Problem {
             },
             lengths: self.lengths.clone(),
             x_needs_grad: None,
+            keep: Keep::ALL,
         }
     }
 
     /// The scalar whose gradients a run returns.
     pub fn loss(&self, out: &EgruOutputs) -> Tensor<1> {
         let (device, dtype) = (out.y.device(), out.y.dtype());
-        let terms = [&out.y, &out.c, &out.o, &out.trace];
-        let products = terms.into_iter().zip(&self.cotangents);
-        products
-            .map(|(out, by)| (out.clone() * by.tensor(&device, dtype)).sum())
-            .reduce(|a, b| a + b)
-            .unwrap()
+        let series = series(out).into_iter().zip(&self.cotangents);
+        let series = series.map(|(out, by)| (out * by.tensor(&device, dtype)).sum());
+        let last = [&out.state.c, &out.state.y, &out.state.trace];
+        let last = last.into_iter().zip(&self.last_cotangents);
+        let last = last.map(|(out, by)| (out.clone() * by.tensor(&device, dtype)).sum());
+        series.chain(last).reduce(|a, b| a + b).unwrap()
     }
 
     /// Outputs and all gradients.
@@ -186,7 +197,11 @@ impl Problem {
             ..i
         };
         let (out, report) = egru_sequence(i.clone(), &self.params, execution).expect("valid");
-        let outputs = [&out.y, &out.c, &out.o, &out.trace, &out.window].map(values);
+        let [y, c, o, trace] = series(&out).map(|series| values(&series));
+        let EgruState { c: last_c, y: last_y, trace: last_trace } = &out.state;
+        let [last_c, last_y, last_trace] = [last_c, last_y, last_trace].map(values);
+        let window = values(out.window.as_ref().expect("kept"));
+        let outputs = [y, c, o, trace, window, last_c, last_y, last_trace];
         let g = self.loss(&out).backward();
         macro_rules! gradient {
             ($tensor:expr) => {

@@ -14,13 +14,15 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use egru_ops::{EgruInputs, EgruState, Execution, PathReport, Zoneout};
+use egru_ops::{EgruInputs, EgruState, Execution, Keep, PathReport, Zoneout};
 
 use super::{EventConfig, GatedDraws, GatedWeights};
 use crate::{
     Cell, CellError, CellSize, SequenceOptions, SequenceOutput, StepOutput, events::Threshold,
-    lengths::at_last_step, sequence::EventOutput,
+    sequence::EventOutput,
 };
+
+const KEPT: &str = "asked for by `inputs`";
 
 crate::cell_state!(EgruState { c, y, trace });
 
@@ -34,7 +36,8 @@ pub struct Egru {
 }
 
 impl Egru {
-    /// The operation's inputs for `x` `[T, B, C]`: every sample runs to the end, and all gradients are wanted.
+    /// The operation's inputs for `x` `[T, B, C]`: every sample runs to the end, all gradients are
+    /// wanted, and all series kept.
     fn inputs(
         &self,
         x: Tensor<3>,
@@ -53,6 +56,7 @@ impl Egru {
             zoneout,
             lengths: None,
             x_needs_grad: None,
+            keep: Keep::ALL,
         }
     }
 }
@@ -103,7 +107,11 @@ impl Cell for Egru {
         let inputs = self.inputs(x.unsqueeze_dim(0), state, draws, draws.zoneout_at(t));
         let (out, _) = egru_ops::egru_step(inputs, self.threshold.params(), execution)?;
         let state = out.state.clone();
-        let events = EventOutput { o: out.o, trace: out.state.trace, window: out.window };
+        let events = EventOutput {
+            o: out.o.expect(KEPT),
+            trace: out.state.trace,
+            window: out.window.expect(KEPT),
+        };
         Ok((StepOutput { y: out.state.y, c: out.state.c, events: Some(events) }, state))
     }
 
@@ -121,10 +129,13 @@ impl Cell for Egru {
         };
         let (out, path) =
             egru_ops::egru_sequence(inputs, self.threshold.params(), options.execution)?;
-        let last = |series: &Tensor<3>| at_last_step(series.clone(), options.lengths.as_deref());
-        let state = EgruState { c: last(&out.c), y: last(&out.y), trace: last(&out.trace) };
-        let events = EventOutput { o: out.o, trace: out.trace, window: out.window };
-        Ok((SequenceOutput { y: out.y, c: out.c, events: Some(events) }, state, path))
+        let events = EventOutput {
+            o: out.o.expect(KEPT),
+            trace: out.trace.expect(KEPT),
+            window: out.window.expect(KEPT),
+        };
+        let output = SequenceOutput { y: out.y, c: out.c.expect(KEPT), events: Some(events) };
+        Ok((output, out.state, path))
     }
 
     fn constrain(self) -> Self {

@@ -1,0 +1,156 @@
+//! The product of some rows with the three gates of one member's units: `x W + b_W` and `y R + b_R`.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use crate::Float;
+use crate::dense::{self, Store};
+use crate::events::{CHUNK, Event};
+use crate::product::{add_rows, tile_columns, tile_units};
+use crate::scratch::Aligned;
+use crate::tiles::GateTiles;
+use crate::view::View;
+
+/// How often the same table has to be walked by this many rows of an operand until a copy of it, cut
+/// into tiles, pays.
+const ROWS_WORTH_CUTTING: usize = 48;
+/// Rows of one product from which on tiles are faster than the table as it lies.
+const ROWS_WORTH_TILES: usize = 4;
+
+/// A table of three gates `[K, 3H]` and the product with it.
+pub(crate) struct GateProduct<'a, F> {
+    table: View<'a, F>,
+    bias: &'a [F],
+    units: Range<usize>,
+    /// Whether the events of a product are many enough for tiles.
+    tiled: bool,
+    /// Cut when first needed.
+    tiles: Option<GateTiles<F>>,
+    /// `[tiles, rows, 3, tile_units]` or `[rows, 3, units]`, as the last product left it.
+    out: Aligned<F>,
+    layout: Layout,
+}
+
+/// Distances in the result.
+#[derive(Clone, Copy, Default)]
+struct Layout {
+    tile: usize,
+    row: usize,
+    gate: usize,
+}
+
+impl<'a, F: Float> GateProduct<'a, F> {
+    /// For products of at most `rows` rows, `total` of them in all.
+    pub fn new(
+        table: View<'a, F>,
+        bias: &'a [F],
+        units: Range<usize>,
+        rows: usize,
+        total: usize,
+    ) -> Self {
+        let columns = units.len().next_multiple_of(tile_units::<F>()) * 3;
+        let tiled = rows >= ROWS_WORTH_TILES && total >= ROWS_WORTH_CUTTING;
+        let out = Aligned::new(rows * columns);
+        Self { table, bias, units, tiled, tiles: None, out, layout: Layout::default() }
+    }
+
+    /// The three gates of a tile of units in one row of the result.
+    #[inline(always)]
+    pub fn gates(&self, tile: usize, row: usize, width: usize) -> [&[F]; 3] {
+        let start = tile * self.layout.tile + row * self.layout.row;
+        let by_gate = self.layout.gate;
+        [
+            &self.out[start..][..width],
+            &self.out[start + by_gate..][..width],
+            &self.out[start + 2 * by_gate..][..width],
+        ]
+    }
+
+    /// Columns of one gate that belong to the own units.
+    fn columns(&self, gate: usize) -> Range<usize> {
+        let start = gate * self.bias.len() / 3;
+        start + self.units.start..start + self.units.end
+    }
+
+    /// Takes the product with `rows` rows of which `list` has the `events` non-zero values, for each row
+    /// and chunk.
+    #[inline(always)]
+    pub fn with_events<'e, S: Simd>(
+        &mut self,
+        simd: S,
+        rows: usize,
+        events: usize,
+        list: impl Fn(usize, usize) -> &'e [Event<F>],
+    ) {
+        if !self.tiled {
+            self.start_rows(rows);
+            let (own, chunks) = (self.units.len(), self.table.rows.div_ceil(CHUNK));
+            for gate in 0..3 {
+                let table = self.table.columns(self.columns(gate));
+                for chunk in 0..chunks {
+                    let chunk_rows = chunk * CHUNK..((chunk + 1) * CHUNK).min(table.rows);
+                    let table = table.slice(chunk_rows);
+                    for row in 0..rows {
+                        let out = &mut self.out[(row * 3 + gate) * own..][..own];
+                        add_rows(simd, list(row, chunk), table, out);
+                    }
+                }
+            }
+            return;
+        }
+        let (units, width) = (&self.units, tile_units::<F>());
+        self.layout = Layout { tile: rows * 3 * width, row: 3 * width, gate: width };
+        let hidden = self.bias.len() / 3;
+        let tiles = units.len().div_ceil(width);
+        let out = &mut self.out[..tiles * rows * tile_columns::<F>()];
+        for (tile, out) in out.chunks_exact_mut((rows * 3 * width).max(1)).enumerate() {
+            let start = units.start + tile * width;
+            let filled = width.min(units.end - start);
+            for (place, out) in out.chunks_exact_mut(width).enumerate() {
+                let bias = &self.bias[place % 3 * hidden + start..][..filled];
+                out[..filled].copy_from_slice(bias);
+                out[filled..].fill(F::ZERO);
+            }
+        }
+        let table = self.table;
+        let tiles = self.tiles.get_or_insert_with(|| GateTiles::cut(table, units));
+        tiles.add(simd, rows, events, list, out);
+    }
+
+    /// Takes the product with every value of `operand`.
+    pub fn with_all(&mut self, operand: View<'_, F>) {
+        let rows = operand.rows;
+        self.start_rows(rows);
+        let own = self.units.len();
+        // All units: the gates lie side by side, and one product does it.
+        let gates = if 3 * own == self.table.cols { 1 } else { 3 };
+        for gate in 0..gates {
+            let columns = match gates {
+                1 => 0..3 * own,
+                _ => self.columns(gate),
+            };
+            let (start, width) = (gate * own, columns.len());
+            let out = crate::view::ViewMut::new(&mut self.out[..rows * 3 * own], rows, 3 * own);
+            dense::product(
+                out.columns(start..start + width),
+                Store::Add,
+                operand,
+                self.table.columns(columns),
+                1,
+            );
+        }
+    }
+
+    /// Biases in `rows` rows, `[rows, 3, units]`.
+    fn start_rows(&mut self, rows: usize) {
+        let own = self.units.len();
+        self.layout = Layout { tile: tile_units::<F>(), row: 3 * own, gate: own };
+        for gate in 0..3 {
+            let bias = &self.bias[self.columns(gate)];
+            for row in 0..rows {
+                self.out[(row * 3 + gate) * own..][..own].copy_from_slice(bias);
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Products of the rows of a matrix with the rows of a table, where they are wanted.
+
+use pulp::Simd;
+
+use crate::Float;
+use crate::product::{GROUP, dot_rows, dots, panel_columns, prefetch};
+use crate::scratch::Aligned;
+use crate::view::{View, ViewMut};
+
+/// Rows of a matrix up to which each is taken by itself, with many rows of the table at a time.
+pub(crate) const FEW_ROWS: usize = 3;
+/// Rows of the table of which a panel stays in the second-level cache: 384 KiB.
+const TABLE_ROWS: usize = 256;
+/// Bytes of a table from which on its rows are fetched ahead of time.
+const CACHED: usize = 4 << 20;
+
+/// Which products are wanted: for each group of [`GROUP`] rows of the matrix, and each row of the table, a
+/// bit per row of the group.
+#[derive(Debug, Default)]
+pub(crate) struct Wants {
+    bits: Vec<u16>,
+    /// Rows of the table.
+    targets: usize,
+}
+
+impl Wants {
+    /// None, for `rows` of the matrix and `targets` of the table.
+    pub fn reset(&mut self, rows: usize, targets: usize) {
+        self.bits.clear();
+        self.bits.resize(rows.div_ceil(GROUP) * targets, 0);
+        self.targets = targets;
+    }
+
+    /// Wants the product of `row` with every target where `wanted(target)` says so.
+    #[inline(always)]
+    pub fn set(&mut self, row: usize, wanted: impl Fn(usize) -> bool) {
+        let (group, place) = (row / GROUP, row % GROUP);
+        let bits = &mut self.bits[group * self.targets..][..self.targets];
+        for (target, bits) in bits.iter_mut().enumerate() {
+            *bits |= u16::from(wanted(target)) << place;
+        }
+    }
+
+    /// Those that `needed` is not zero for.
+    #[inline(always)]
+    pub fn of<F: Float>(needed: View<'_, F>) -> Self {
+        let mut wants = Self::default();
+        wants.reset(needed.rows, needed.cols);
+        for row in 0..needed.rows {
+            let needed = needed.row(row);
+            wants.set(row, |target| needed[target] != F::ZERO);
+        }
+        wants
+    }
+
+    /// The bits of one group, one value per target.
+    #[inline(always)]
+    pub fn group(&self, group: usize) -> &[u16] {
+        &self.bits[group * self.targets..][..self.targets]
+    }
+
+    /// How many products are wanted.
+    pub fn total(&self) -> usize {
+        self.bits.iter().map(|bits| bits.count_ones() as usize).sum()
+    }
+}
+
+/// One row of the table with samples of one group that want its product.
+#[derive(Clone, Copy, Debug, Default)]
+struct Task {
+    target: u32,
+    /// Places in the group, as many as the size of the tasks among which this one is.
+    samples: [u8; MOST],
+}
+
+/// Samples of a task: their sums, and the row, fit into the registers.
+const MOST: usize = 8;
+
+/// The wanted products as tasks, sorted by size within each block of the table's rows: the size picks the
+/// code, and a processor guesses what comes next if it is what came before.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    tasks: Vec<Task>,
+    /// Where the tasks of each size end, `[groups, blocks, MOST]`.
+    ends: Vec<usize>,
+    blocks: usize,
+}
+
+impl Plan {
+    /// Plans what `wants` wants.
+    #[inline(always)]
+    pub fn make(&mut self, wants: &Wants) {
+        self.tasks.clear();
+        self.ends.clear();
+        self.blocks = wants.targets.div_ceil(TABLE_ROWS);
+        for bits in wants.bits.chunks(wants.targets.max(1)) {
+            for (block, bits) in bits.chunks(TABLE_ROWS).enumerate() {
+                self.plan_block(block * TABLE_ROWS, bits);
+            }
+        }
+    }
+
+    /// Plans one block of the table's rows for one group.
+    #[inline(always)]
+    fn plan_block(&mut self, first: usize, bits: &[u16]) {
+        // Two halves of nearly equal size: few sums at a time would wait for each other.
+        let halves = |bits: u16| {
+            let count = bits.count_ones() as usize;
+            if count > MOST { [count / 2, count - count / 2] } else { [count, 0] }
+        };
+        let mut places = [0_usize; MOST + 1];
+        for &bits in bits {
+            for size in halves(bits) {
+                places[size] += 1;
+            }
+        }
+        let start = self.tasks.len();
+        let mut end = start;
+        for size in 1..=MOST {
+            let count = places[size];
+            places[size] = end;
+            end += count;
+            self.ends.push(end);
+        }
+        self.tasks.resize(end, Task::default());
+        for (target, &bits) in bits.iter().enumerate() {
+            let mut rest = bits;
+            for size in halves(bits) {
+                if size == 0 {
+                    continue;
+                }
+                let task = &mut self.tasks[places[size]];
+                places[size] += 1;
+                task.target = (first + target) as u32;
+                for sample in &mut task.samples[..size] {
+                    *sample = rest.trailing_zeros() as u8;
+                    rest &= rest - 1;
+                }
+            }
+        }
+    }
+
+    /// The tasks of one size.
+    #[inline(always)]
+    fn tasks(&self, group: usize, block: usize, size: usize) -> &[Task] {
+        let index = (group * self.blocks + block) * MOST + size - 1;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.tasks[start..self.ends[index]]
+    }
+}
+
+/// A table cut into panels of columns, `[panels, rows, panel_columns]`, the last one narrower: rows lie on
+/// cache lines of their own, and one after another in the order that [`add_wanted`] reads them.
+#[derive(Debug)]
+pub(crate) struct Panels<F> {
+    values: Aligned<F>,
+    rows: usize,
+}
+
+/// Columns of a panel that begins at `column`, with zeros up to whole cache lines.
+#[inline(always)]
+fn padded<F>(columns: usize, column: usize) -> usize {
+    const LINE: usize = 64;
+    panel_columns::<F>().min((columns - column).next_multiple_of(LINE / size_of::<F>()))
+}
+
+/// Copies the columns of one panel.
+#[inline(always)]
+fn cut_panel<F: Float>(table: View<'_, F>, column: usize, width: usize, out: &mut [F]) {
+    let filled = width.min(table.cols - column);
+    for (row, out) in out.chunks_exact_mut(width).enumerate() {
+        out[..filled].copy_from_slice(table.segment(row, column, filled));
+        out[filled..].fill(F::ZERO);
+    }
+}
+
+impl<F: Float> Panels<F> {
+    /// Cuts `table`.
+    #[inline(always)]
+    pub fn cut(table: View<'_, F>) -> Self {
+        let (rows, columns) = (table.rows, table.cols);
+        const LINE: usize = 64;
+        let mut values = Aligned::new(rows * columns.next_multiple_of(LINE / size_of::<F>()));
+        let mut rest: &mut [F] = &mut values;
+        for column in (0..columns).step_by(panel_columns::<F>()) {
+            let width = padded::<F>(columns, column);
+            let (panel, others) = rest.split_at_mut(rows * width);
+            cut_panel(table, column, width, panel);
+            rest = others;
+        }
+        Self { values, rows }
+    }
+
+    /// `out[n][k] += grad[n] . table[k]` where `plan` wants it. `workspace` is memory to work in.
+    #[inline(always)]
+    pub fn add_wanted<S: Simd>(
+        &self,
+        simd: S,
+        grad: View<'_, F>,
+        plan: &Plan,
+        workspace: &mut Aligned<F>,
+        out: &mut ViewMut<'_, F>,
+    ) {
+        let ahead = size_of_val::<[F]>(&self.values) > CACHED;
+        for column in (0..grad.cols).step_by(panel_columns::<F>()) {
+            let width = padded::<F>(grad.cols, column);
+            let table = &self.values[column * self.rows..][..self.rows * width];
+            add_panel(simd, grad, column, table, ahead, plan, workspace, out);
+        }
+    }
+}
+
+/// `out[n][k] += grad[n] . table[k]` where `plan` wants it, from a table that is used once.
+#[inline(always)]
+pub(crate) fn add_wanted<S: Simd, F: Float>(
+    simd: S,
+    grad: View<'_, F>,
+    table: View<'_, F>,
+    plan: &Plan,
+    out: &mut ViewMut<'_, F>,
+) {
+    let mut workspace = workspace();
+    let mut values = Aligned::new(table.rows * panel_columns::<F>());
+    for column in (0..grad.cols).step_by(panel_columns::<F>()) {
+        let width = padded::<F>(grad.cols, column);
+        let values = &mut values[..table.rows * width];
+        cut_panel(table, column, width, values);
+        add_panel(simd, grad, column, values, false, plan, &mut workspace, out);
+    }
+}
+
+/// The part of one panel, `table`, whose columns begin at `column`, in all wanted products.
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+fn add_panel<S: Simd, F: Float>(
+    simd: S,
+    grad: View<'_, F>,
+    column: usize,
+    table: &[F],
+    ahead: bool,
+    plan: &Plan,
+    workspace: &mut Aligned<F>,
+    out: &mut ViewMut<'_, F>,
+) {
+    let stride = panel_columns::<F>();
+    let width = padded::<F>(grad.cols, column);
+    let filled = width.min(grad.cols - column);
+    for block in 0..plan.blocks {
+        for (group, row) in (0..grad.rows).step_by(GROUP).enumerate() {
+            let rows = GROUP.min(grad.rows - row);
+            for (place, vector) in workspace.chunks_exact_mut(stride).take(rows).enumerate() {
+                vector[..filled].copy_from_slice(grad.segment(row + place, column, filled));
+                vector[filled..width].fill(F::ZERO);
+            }
+            let stride = out.stride;
+            let sums_of = &mut out.rows_mut(row..row + rows)[..];
+            macro_rules! of_size {
+                ($($n:literal)*) => {$(
+                    let tasks = plan.tasks(group, block, $n);
+                    for (index, task) in tasks.iter().enumerate() {
+                        let target = task.target as usize;
+                        let weights = &table[target * width..][..width];
+                        if ahead && let Some(next) = tasks.get(index + 1) {
+                            prefetch(&table[next.target as usize * width..][..width], 0, 1);
+                        }
+                        let samples = task.samples.first_chunk::<$n>().expect("a task of this size");
+                        // SAFETY: rows are whole cache lines of a panel; a plan has places in a group.
+                        let sums = unsafe { dots::<S, F, $n>(simd, weights, workspace, samples) };
+                        for i in 0..$n {
+                            sums_of[usize::from(samples[i]) * stride + target] += sums[i];
+                        }
+                    }
+                )*};
+            }
+            of_size!(1 2 3 4 5 6 7 8);
+        }
+    }
+}
+
+/// Memory for [`add_wanted`] to work in.
+pub(crate) fn workspace<F: Float>() -> Aligned<F> {
+    let mut panel = Aligned::new(GROUP * panel_columns::<F>());
+    panel.fill(F::ZERO);
+    panel
+}
+
+/// [`add_wanted`] for at most [`FEW_ROWS`] rows, each by itself, from the table as it lies.
+#[inline(always)]
+pub(crate) fn add_wanted_singly<S: Simd, F: Float>(
+    simd: S,
+    grad: View<'_, F>,
+    table: View<'_, F>,
+    wants: &Wants,
+    targets: &mut Vec<u32>,
+    out: &mut ViewMut<'_, F>,
+) {
+    for row in 0..grad.rows {
+        let wanted = (0_u32..).zip(wants.group(0)).filter(|(_, bits)| **bits >> row & 1 == 1);
+        targets.clear();
+        targets.extend(wanted.map(|(target, _)| target));
+        dot_rows(simd, targets, table, grad.row(row), out.row_mut(row));
+    }
+}
