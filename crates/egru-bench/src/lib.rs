@@ -1,6 +1,23 @@
 //! Measurements of event-based recurrent networks, each with its check: no speed-up without results that
 //! agree.
 //!
+//! Operations have named [workloads](WORKLOADS). A [`Problem`] is a workload with its numbers, at an activity;
+//! [`measure`] checks its results against the naive form and times it; a [`Record`] keeps the times as a line of a
+//! file; [`compare`] puts ours beside those of other libraries:
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use egru_bench::{Pass, Plan, Problem, TINY, measure};
+//!
+//! let device = Device::flex();
+//! let (problem, measured) = Problem::calibrated(TINY, 0.15, &device)?;
+//! let plan =
+//!     Plan { passes: vec![Pass::Train], products: vec![egru::Products::Auto], rounds: 3 };
+//! let timed = measure(&problem, &plan, &device)?;
+//! assert!(timed[0].check.passed && timed[0].times.samples_ms.len() == 3);
+//! # Ok::<(), egru_bench::BenchError>(())
+//! ```
+//!
 //! A [`Step`] is a training step that can be executed along several paths. [`step_times`] checks that the
 //! paths give the same results, then times them against each other:
 //!
@@ -34,9 +51,36 @@
 //! ```
 
 mod agreement;
+mod compare;
+mod division;
+mod error;
+mod linear;
+mod machine;
+mod measure;
+mod memory;
+mod outcome;
+mod problem;
+mod record;
+mod sequence;
 mod step_times;
 mod times;
+mod verification;
+mod work;
+mod workload;
 
 pub use agreement::Check;
+pub use compare::{Compared, ComparedRow, Peer, Pooled, compare, markdown};
+pub use division::Division;
+pub use error::BenchError;
+pub use machine::{Machine, commit_here};
+pub use measure::{Plan, Timed, measure};
+pub use memory::first_step_memory;
+pub use problem::{Calibration, Measured, Problem};
+pub use record::{OURS, Origin, Record, SCHEMA, append_records, read_records};
 pub use step_times::{Comparison, Results, Step, step_times};
 pub use times::{Budget, Row, take_turns};
+pub use verification::{Verified, verify};
+pub use work::Work;
+pub use workload::{
+    Op, Operand, Pass, Shape, TINY, UnknownName, WORKLOADS, Workload, products_name, products_named,
+};

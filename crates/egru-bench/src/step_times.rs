@@ -3,7 +3,7 @@
 use egru::{Execution, Products};
 use serde::Serialize;
 
-use crate::agreement::Check;
+use crate::agreement::{Check, TOLERANCE};
 use crate::times::{Budget, Row, take_turns};
 
 /// A training step that can be repeated along different paths: same parameters, same batch, same random
@@ -98,7 +98,7 @@ fn agreement(results: &[Vec<Results>], reference: &[Results]) -> Check {
         }
         compared += 1;
         for path in results {
-            check = check.and(Check::of(&path[index].tensors, &expected.tensors));
+            check = check.and(Check::of(&path[index].tensors, &expected.tensors, TOLERANCE));
         }
     }
     let enough = compared > 0 && 2 * compared >= reference.len();

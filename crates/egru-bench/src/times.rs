@@ -25,6 +25,8 @@ impl Default for Budget {
 pub struct Row {
     /// What was timed.
     pub path: String,
+    /// Every repetition, in the order in which they ran.
+    pub samples_ms: Vec<f64>,
     /// Median over the repetitions.
     pub median_ms: f64,
     /// Fastest repetition.
@@ -33,8 +35,25 @@ pub struct Row {
     pub max_ms: f64,
 }
 
+impl Row {
+    /// The row of at least one sample, in milliseconds.
+    pub(crate) fn of(path: String, samples_ms: Vec<f64>) -> Self {
+        let (min_ms, median_ms, max_ms) = min_median_max(&samples_ms);
+        Self { path, samples_ms, median_ms, min_ms, max_ms }
+    }
+}
+
+/// Smallest, median and largest of at least one value.
+pub(crate) fn min_median_max(values: &[f64]) -> (f64, f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+    (sorted[0], (below + above) / 2.0, sorted[sorted.len() - 1])
+}
+
 /// Times `run(0)`, `run(1)`, ... under the given names. Every alternative runs once unrecorded; then they
-/// take turns, so that a machine that slows down slows all of them down.
+/// take turns, so that a machine that slows down slows all of them down. What `run` returns is dropped
+/// after the clock has stopped.
 ///
 /// # Errors
 /// The first error of `run`.
@@ -45,10 +64,10 @@ pub struct Row {
 /// assert_eq!(rows[1].path, "b");
 /// assert!(rows[0].min_ms <= rows[0].median_ms && rows[0].median_ms <= rows[0].max_ms);
 /// ```
-pub fn take_turns<E>(
+pub fn take_turns<T, E>(
     names: impl IntoIterator<Item = impl Into<String>>,
     budget: Budget,
-    mut run: impl FnMut(usize) -> Result<(), E>,
+    mut run: impl FnMut(usize) -> Result<T, E>,
 ) -> Result<Vec<Row>, E> {
     let names: Vec<String> = names.into_iter().map(Into::into).collect();
     for index in 0..names.len() {
@@ -62,24 +81,12 @@ pub fn take_turns<E>(
         }
         for (index, times) in times.iter_mut().enumerate() {
             let begin = Instant::now();
-            run(index)?;
-            times.push(begin.elapsed());
+            let result = run(index)?;
+            times.push(1e3 * begin.elapsed().as_secs_f64());
+            drop(result);
         }
     }
-    Ok(names.into_iter().zip(times).map(|(path, times)| summary(path, times)).collect())
-}
-
-/// Median and extremes of at least one time.
-fn summary(path: String, mut times: Vec<Duration>) -> Row {
-    times.sort_unstable();
-    let ms = |time: Duration| 1e3 * time.as_secs_f64();
-    let (below, above) = (times[(times.len() - 1) / 2], times[times.len() / 2]);
-    Row {
-        path,
-        median_ms: (ms(below) + ms(above)) / 2.0,
-        min_ms: ms(times[0]),
-        max_ms: ms(times[times.len() - 1]),
-    }
+    Ok(names.into_iter().zip(times).map(|(path, times)| Row::of(path, times)).collect())
 }
 
 #[cfg(test)]
@@ -88,16 +95,11 @@ mod tests {
 
     #[test]
     fn medians_of_odd_and_even_counts() {
-        let row = |times: &[u64]| {
-            summary("x".into(), times.iter().map(|&ms| Duration::from_millis(ms)).collect())
-        };
-        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
-        let odd = row(&[9, 1, 2]);
-        close(odd.median_ms, 2.0);
-        close(odd.min_ms, 1.0);
-        close(odd.max_ms, 9.0);
-        close(row(&[4, 1, 2, 100]).median_ms, 3.0);
-        close(row(&[7]).median_ms, 7.0);
+        let row = Row::of("x".into(), vec![9.0, 1.0, 2.0]);
+        assert_eq!((row.min_ms, row.median_ms, row.max_ms), (1.0, 2.0, 9.0));
+        assert_eq!(row.samples_ms, [9.0, 1.0, 2.0], "in the order in which they ran");
+        assert_eq!(min_median_max(&[4.0, 1.0, 2.0, 100.0]).1, 3.0);
+        assert_eq!(min_median_max(&[7.0]).1, 7.0);
     }
 
     #[test]
@@ -122,6 +124,6 @@ mod tests {
         })
         .unwrap();
         assert_eq!(runs, 2, "the warm-up and one round");
-        assert_eq!(take_turns(["a"], budget, |_| Err("no")), Err("no"));
+        assert_eq!(take_turns(["a"], budget, |_| Err::<(), _>("no")), Err("no"));
     }
 }

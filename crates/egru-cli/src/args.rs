@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use egru::Products;
+use egru_bench::{Calibration, Pass, UnknownName, Workload, products_named};
 
 /// Event-based recurrent networks: train, evaluate, look inside.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Draw what the network of a run does: events, states, activity (SVG files and report.html).
     Inspect(InspectArgs),
+    /// Time the operations on named workloads, after a check of their results.
+    Bench(BenchArgs),
     /// List the backends, which of them are compiled in, and their devices.
     Devices,
 }
@@ -97,6 +101,13 @@ pub(crate) struct PlaceArgs {
     /// Never use the network: data that is missing is an error.
     #[arg(long)]
     pub offline: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// What a command runs on.
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
     /// Backend, and device where it has several: `flex`, `cuda:1`; `devices` lists them.
     #[arg(long, value_name = "NAME[:INDEX]")]
     pub backend: Option<String>,
@@ -122,6 +133,57 @@ pub(crate) struct InspectArgs {
     pub samples: usize,
     #[command(flatten)]
     pub place: PlaceArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
+    /// Workloads, by name; all that are compared with other libraries when left out.
+    #[arg(value_name = "WORKLOAD")]
+    pub workloads: Vec<Workload>,
+    /// List the workloads and their sizes.
+    #[arg(long)]
+    pub list: bool,
+    /// Shares of non-zero outputs, above 0 and at most 1.
+    #[arg(long, value_name = "SHARE,...", value_delimiter = ',', default_value = "0.15", value_parser = activity)]
+    pub activity: Vec<f64>,
+    /// What to time: inference, forward and backward.
+    #[arg(
+        long = "pass",
+        value_name = "PASS,...",
+        value_delimiter = ',',
+        default_value = "forward,train"
+    )]
+    pub passes: Vec<Pass>,
+    /// Which products to execute: auto, events, dense.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "auto", value_parser = products)]
+    pub products: Vec<Products>,
+    /// Samples of each.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub rounds: u16,
+    /// Measure the memory that the first training step adds too, each in a process of its own (Linux).
+    #[arg(long)]
+    pub memory: bool,
+    /// Add the records to the end of this file, one JSON object per line.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub out: Option<PathBuf>,
+    /// What `--memory` starts a process for: measure that memory, with this calibration.
+    #[arg(long, hide = true, value_name = "THETA,EPS", value_parser = calibration)]
+    pub first_step_memory: Option<Calibration>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Put our times beside those of other libraries, from files of records.
+    Compare {
+        /// Files that `bench --out` and `benches/peers` wrote.
+        #[arg(required = true, value_name = "FILE.jsonl")]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -173,6 +235,24 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A share of active units.
+fn activity(text: &str) -> Result<f64, String> {
+    match text.trim().parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err(format!("`{text}` is not a share above 0 and at most 1, such as 0.15")),
+    }
+}
+
+fn products(name: &str) -> Result<Products, UnknownName> {
+    products_named(name)
+}
+
+fn calibration(text: &str) -> Result<Calibration, String> {
+    let number = |text: &str| text.parse::<f64>().map_err(|error| format!("`{text}`: {error}"));
+    let (theta, eps) = text.split_once(',').ok_or_else(|| format!("`{text}` is not THETA,EPS"))?;
+    Ok(Calibration { theta: number(theta)?, eps: number(eps)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,5 +285,58 @@ mod tests {
         assert!(train(&["--resume", "runs/x", "--set", "a=b"]).is_err());
         assert!(train(&["--resume", "runs/x"]).is_ok());
         assert!(train(&["quickstart", "--set", "nothing"]).is_err());
+    }
+
+    fn bench(arguments: &[&str]) -> Result<BenchArgs, clap::Error> {
+        let all = ["egru", "bench"].iter().chain(arguments);
+        Cli::try_parse_from(all).map(|cli| match cli.command {
+            Command::Bench(args) => args,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn benchmarks_are_chosen_by_lists() {
+        let args = bench(&[]).unwrap();
+        assert_eq!((args.workloads.len(), args.activity, args.rounds), (0, vec![0.15], 5));
+        assert_eq!(args.passes, [Pass::Forward, Pass::Train]);
+        assert_eq!(args.products, [Products::Auto]);
+        let args = bench(&["lm", "tiny", "--activity", "0.15,1.0", "--pass", "train"]).unwrap();
+        let names: Vec<_> = args.workloads.iter().map(|workload| workload.name).collect();
+        assert_eq!((names, args.activity), (vec!["lm", "tiny"], vec![0.15, 1.0]));
+        let args = bench(&["--products", "events,dense", "--first-step-memory=-5,1.5"]).unwrap();
+        assert_eq!(args.products, [Products::Events, Products::Dense]);
+        assert_eq!(args.first_step_memory, Some(Calibration { theta: -5.0, eps: 1.5 }));
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        let refused = |arguments: &[&str], part: &str| {
+            let error = bench(arguments).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        refused(&["smnits"], "there are: smnist, dvs");
+        for share in ["0", "1.5", "-0.1", "nan", "much"] {
+            refused(&[&format!("--activity={share}")], "above 0 and at most 1");
+        }
+        refused(&["--pass", "backward"], "forward, train");
+        refused(&["--products", "few"], "auto, events, dense");
+        refused(&["--rounds", "0"], "0 is not in 1..");
+        refused(&["compare"], "FILE.jsonl");
+    }
+
+    #[test]
+    fn comparing_takes_files_in_any_format() {
+        for arguments in [
+            ["bench", "compare", "a", "b", "--format", "json"],
+            ["--format", "json", "bench", "compare", "a", "b"],
+        ] {
+            let cli = Cli::try_parse_from(["egru"].iter().chain(&arguments)).unwrap();
+            let Command::Bench(args) = cli.command else { panic!("{cli:?}") };
+            assert!(
+                matches!(args.command, Some(BenchCommand::Compare { files }) if files.len() == 2)
+            );
+            assert_eq!(cli.format, Format::Json);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each. They return the exit status, or an error that [`crate::run`] prints.
 
+pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod eval;

@@ -42,6 +42,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use egru_bench::BenchError;
 use egru_data::DataError;
 use egru_train::{RecipeError, TrainError};
 
@@ -87,6 +88,7 @@ pub fn run(
         Command::Eval(args) => commands::eval::run(&context, args),
         Command::Data(command) => commands::data::run(&context, command),
         Command::Inspect(args) => commands::inspect::run(&context, args),
+        Command::Bench(args) => commands::bench::run(&context, args),
         Command::Devices => commands::devices::run(&context),
     };
     match outcome {
@@ -120,7 +122,8 @@ fn status(error: &anyhow::Error) -> u8 {
     let typed_wrong = error.is::<backend::BackendError>()
         || error.is::<RecipeError>()
         || matches!(error.downcast_ref(), Some(TrainError::Recipe(_)))
-        || matches!(error.downcast_ref(), Some(DataError::Config { .. }));
+        || matches!(error.downcast_ref(), Some(DataError::Config { .. }))
+        || matches!(error.downcast_ref(), Some(BenchError::NoPass { .. }));
     if typed_wrong { USAGE } else { 1 }
 }
 
@@ -141,5 +144,8 @@ mod tests {
         let unknown = egru_train::Recipe::named("nothing").unwrap_err();
         assert_eq!(status(&unknown.into()), USAGE);
         assert_eq!(status(&anyhow::anyhow!("disk full")), 1);
+        let (workload, detail) = ("lm", "the outputs differ".to_owned());
+        let wrong = BenchError::CheckFailed { workload, activity: 0.15, products: "auto", detail };
+        assert_eq!(status(&wrong.into()), 1);
     }
 }

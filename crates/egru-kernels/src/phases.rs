@@ -34,6 +34,19 @@ impl Phase {
         Self::InputGradient,
         Self::Waiting,
     ];
+
+    /// The name in records, in snake case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InputProduct => "input_product",
+            Self::RecurrentProduct => "recurrent_product",
+            Self::RecurrentGradient => "recurrent_gradient",
+            Self::Pointwise => "pointwise",
+            Self::WeightGradients => "weight_gradients",
+            Self::InputGradient => "input_gradient",
+            Self::Waiting => "waiting",
+        }
+    }
 }
 
 static ON: AtomicBool = AtomicBool::new(false);

@@ -1,0 +1,93 @@
+//! Where numbers come from: the machine and the commit.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// The machine of a measurement or a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// The processor's model, where the system tells it.
+    pub cpu: Option<String>,
+    /// Threads that it runs at once.
+    pub cores: usize,
+    /// Operating system, such as `linux`.
+    pub os: String,
+    /// Instruction set, such as `x86_64`.
+    pub architecture: String,
+}
+
+impl Machine {
+    /// The machine that this process runs on.
+    pub fn here() -> Self {
+        Self {
+            cpu: cpu(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            os: std::env::consts::OS.to_owned(),
+            architecture: std::env::consts::ARCH.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cpu = self.cpu.as_deref().unwrap_or("unknown processor");
+        write!(f, "{cpu}, {} cores, {} {}", self.cores, self.os, self.architecture)
+    }
+}
+
+/// The processor's model, where the system tells it in a file.
+fn cpu() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The commit of the working directory, where it is a git checkout.
+pub fn commit_here() -> Option<String> {
+    std::env::current_dir().ok().and_then(|dir| commit(&dir))
+}
+
+/// The commit checked out in `dir` or a folder above it, read from git's files: no program is run.
+fn commit(dir: &Path) -> Option<String> {
+    let git = dir.ancestors().map(|dir| dir.join(".git")).find(|git| git.is_dir())?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let Some(reference) = head.trim().strip_prefix("ref: ") else {
+        return Some(head.trim().to_owned());
+    };
+    if let Ok(hash) = std::fs::read_to_string(git.join(reference)) {
+        return Some(hash.trim().to_owned());
+    }
+    let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+    packed.lines().find_map(|line| Some(line.strip_suffix(reference)?.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_found_loose_packed_and_detached() {
+        let root = tempfile::tempdir().unwrap();
+        let git = root.path().join(".git");
+        let below = root.path().join("a/b");
+        std::fs::create_dir_all(&below).unwrap();
+        assert_eq!(commit(&below), None);
+        std::fs::create_dir_all(git.join("refs/heads")).unwrap();
+        std::fs::write(git.join("HEAD"), "0123abc\n").unwrap();
+        assert_eq!(commit(&below).as_deref(), Some("0123abc"));
+        std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        assert_eq!(commit(&below), None);
+        std::fs::write(git.join("packed-refs"), "# pack-refs\n456def refs/heads/main\n").unwrap();
+        assert_eq!(commit(&below).as_deref(), Some("456def"));
+        std::fs::write(git.join("refs/heads/main"), "789aaa\n").unwrap();
+        assert_eq!(commit(&below).as_deref(), Some("789aaa"));
+    }
+
+    #[test]
+    fn machines_are_told_in_a_line() {
+        let machine =
+            Machine { cpu: None, cores: 2, os: "linux".into(), architecture: "x86_64".into() };
+        assert_eq!(machine.to_string(), "unknown processor, 2 cores, linux x86_64");
+    }
+}

@@ -1,0 +1,58 @@
+//! The memory that a training step adds.
+
+use burn::tensor::Device;
+use egru::Products;
+
+use crate::error::BenchError;
+use crate::problem::Problem;
+use crate::work::Work;
+use crate::workload::Pass;
+
+/// The peak of this process's resident memory during its first training step, above what was resident before it,
+/// in MiB; `None` where the system does not tell. A process that has done other work keeps memory of it for use
+/// again, which then does not count: measure in a fresh one.
+///
+/// # Errors
+/// The operation has no fused form on the device, or the workload no training step.
+pub fn first_step_memory(
+    problem: &Problem,
+    products: Products,
+    device: &Device,
+) -> Result<Option<f64>, BenchError> {
+    let has = problem.workload.passes();
+    if !has.contains(&Pass::Train) {
+        let workload = problem.workload.name;
+        return Err(BenchError::NoPass { workload, asked: vec![Pass::Train], has });
+    }
+    let work = Work::new(problem, device);
+    let before = reset_peak().and_then(|()| resident("VmRSS"));
+    let results = work.run(Pass::Train, products)?;
+    let peak = resident("VmHWM");
+    drop(results);
+    Ok(before.zip(peak).map(|(before, peak)| peak - before))
+}
+
+/// Sets the peak to what is resident now, where the system is Linux and lets us.
+fn reset_peak() -> Option<()> {
+    std::fs::write("/proc/self/clear_refs", "5").ok()
+}
+
+/// A figure of `/proc/self/status`, in MiB.
+fn resident(name: &str) -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_at_least_what_is_resident() {
+        let (now, peak) = (resident("VmRSS").unwrap(), resident("VmHWM").unwrap());
+        assert!(now > 0.0 && peak >= now, "{now} {peak}");
+        assert_eq!(resident("VmNothing"), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! What a path computed, as plain numbers.
+
+use burn::tensor::{Gradients, Tensor, TensorReadError};
+
+/// The output and the gradients of one path, for comparison with another.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// Where the output is not zero. A state within rounding of its threshold may fire along one path and not
+    /// along another, and everything after it then differs: such a tie shows here.
+    pub active: Vec<bool>,
+    /// The output, then the gradients, in the same order along every path.
+    pub tensors: Vec<Vec<f64>>,
+}
+
+impl Outcome {
+    /// Nothing but an output.
+    pub fn of_output(output: Vec<f64>) -> Self {
+        Self { active: output.iter().map(|&y| y != 0.0).collect(), tensors: vec![output] }
+    }
+}
+
+/// The loss of a training step, `sum(output * cotangent)`: as a product of two vectors, which costs less time and
+/// memory beside what is measured than a tensor of products would.
+pub(crate) fn loss<const D: usize>(output: Tensor<D>, cotangent: Tensor<D>) -> Tensor<2> {
+    let size = output.shape().num_elements();
+    output.reshape([1, size]).matmul(cotangent.reshape([size, 1]))
+}
+
+/// The gradient of a leaf; without one (the path does not depend on it), none.
+pub(crate) fn gradient<const D: usize>(
+    leaf: &Tensor<D>,
+    gradients: &Gradients,
+) -> Result<Vec<f64>, TensorReadError> {
+    leaf.grad(gradients).map_or_else(|| Ok(Vec::new()), |gradient| gradient.try_to_vec_as())
+}
+
+/// The gradient of a leaf that counts only where `needs` is not zero, and is zero elsewhere.
+pub(crate) fn wanted_gradient<const D: usize>(
+    leaf: &Tensor<D>,
+    needs: Option<&Tensor<D>>,
+    gradients: &Gradients,
+) -> Result<Vec<f64>, TensorReadError> {
+    let mut values = gradient(leaf, gradients)?;
+    if let Some(needs) = needs {
+        let needs: Vec<f64> = needs.try_to_vec_as()?;
+        for (value, needs) in values.iter_mut().zip(needs) {
+            if needs == 0.0 {
+                *value = 0.0;
+            }
+        }
+    }
+    Ok(values)
+}

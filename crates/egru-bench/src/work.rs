@@ -1,0 +1,76 @@
+//! A problem on a device, ready to be timed.
+
+use std::any::Any;
+
+use burn::tensor::{DType, Device};
+use egru::{Execution, Products};
+
+use crate::error::BenchError;
+use crate::linear::Linear;
+use crate::problem::{Problem, SEED, STREAM_STEPS};
+use crate::sequence::{Layer, Sequence, Stepwise};
+use crate::workload::{Pass, Shape};
+
+/// A problem on a device, in single precision.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use egru::Products;
+/// use egru_bench::{Pass, Problem, TINY, Work};
+///
+/// let device = Device::flex();
+/// let (problem, _) = Problem::calibrated(TINY, 0.15, &device)?;
+/// let work = Work::new(&problem, &device);
+/// let results = work.run(Pass::Train, Products::Auto)?;
+/// # drop(results);
+/// # Ok::<(), egru_bench::BenchError>(())
+/// ```
+pub struct Work(Kind);
+
+enum Kind {
+    Sequence(Sequence),
+    Stream(Stepwise),
+    Linear(Linear),
+}
+
+impl Work {
+    /// Makes the tensors of the problem.
+    pub fn new(problem: &Problem, device: &Device) -> Self {
+        let steps = problem.steps();
+        Self(match problem.workload.shape {
+            Shape::Linear { rows, .. } => {
+                Kind::Linear(Linear::new(problem, rows, device, DType::F32))
+            }
+            Shape::Sequence { batch, .. } => {
+                let layer = Layer::new(problem, device, DType::F32);
+                let sequence = layer.on(problem, steps, batch, SEED);
+                if problem.workload.is_stream() {
+                    Kind::Stream(sequence.stepwise())
+                } else {
+                    Kind::Sequence(sequence)
+                }
+            }
+        })
+    }
+
+    /// How many times [`run`](Self::run) does the work: a stream takes many steps.
+    pub fn repeats(&self) -> usize {
+        if matches!(self.0, Kind::Stream(_)) { STREAM_STEPS } else { 1 }
+    }
+
+    /// Does the work once, along the fused form. Returns what it computed, which is to be dropped when the clock
+    /// has stopped. A stream has no training step and does inference.
+    ///
+    /// # Errors
+    /// The operation has no fused form on the device.
+    pub fn run(&self, pass: Pass, products: Products) -> Result<Box<dyn Any>, BenchError> {
+        let execution = Execution::fused(products);
+        Ok(match (&self.0, pass) {
+            (Kind::Sequence(sequence), Pass::Forward) => Box::new(sequence.forward(execution)?),
+            (Kind::Sequence(sequence), Pass::Train) => Box::new(sequence.train(execution)?),
+            (Kind::Stream(stream), _) => Box::new(stream.run(execution, |_| Ok(()))?),
+            (Kind::Linear(linear), Pass::Forward) => Box::new(linear.forward(execution)?),
+            (Kind::Linear(linear), Pass::Train) => Box::new(linear.train(execution)?),
+        })
+    }
+}
