@@ -60,7 +60,7 @@ class Case:
         raise NotImplementedError
 
     def train(self) -> None:
-        """Forward, the loss `sum(y * cotangent)`, and backward to the input and all parameters."""
+        """Forward, and backward to the input and all parameters from a gradient of ones of the output."""
         raise NotImplementedError
 
     def clear(self) -> None:
@@ -76,7 +76,6 @@ class SequenceCase(Case):
         shape = workload.shape
         self.module = recurrent(implementation, shape["input"], shape["hidden"])
         self.x = inputs(workload, shape["time"], shape["batch"], shape["input"]).requires_grad_()
-        self.cotangent = torch.randn(shape["time"], shape["batch"], shape["hidden"])
 
     def leaves(self) -> list[torch.Tensor]:
         return [self.x, *self.module.parameters()]
@@ -90,7 +89,7 @@ class SequenceCase(Case):
 
     def train(self) -> None:
         y, _ = self.module(self.x)
-        (y * self.cotangent).sum().backward()
+        y.backward(torch.ones_like(y))
 
 
 class StepCase(Case):
@@ -134,7 +133,6 @@ class LinearCase(Case):
         self.weight = torch.empty(shape["input"], shape["output"])
         torch.nn.init.xavier_normal_(self.weight)
         self.weight.requires_grad_()
-        self.cotangent = torch.randn(shape["rows"], shape["output"])
 
     def leaves(self) -> list[torch.Tensor]:
         return [self.x, self.weight]
@@ -144,7 +142,8 @@ class LinearCase(Case):
             return torch.matmul(self.x, self.weight)
 
     def train(self) -> None:
-        (torch.matmul(self.x, self.weight) * self.cotangent).sum().backward()
+        out = torch.matmul(self.x, self.weight)
+        out.backward(torch.ones_like(out))
 
 
 def recurrent(implementation: str, size: int, hidden: int) -> torch.nn.Module:

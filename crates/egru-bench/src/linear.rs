@@ -5,7 +5,7 @@ use egru::Execution;
 use egru_ops::event_linear;
 
 use crate::error::BenchError;
-use crate::outcome::{Outcome, gradient, loss, wanted_gradient};
+use crate::outcome::{Outcome, gradient, wanted_gradient};
 use crate::problem::{Problem, SEED, Stream, normal, xavier};
 use crate::workload::Shape;
 
@@ -64,14 +64,23 @@ impl Linear {
         self.product(self.events.clone(), self.weight.clone(), self.needs_grad.clone(), execution)
     }
 
-    /// Forward and backward, as for a sequence; the gradients are those of the events and the weights.
+    /// Forward and backward to the events and the weights, from a gradient of ones of the output.
     pub fn train(&self, execution: Execution) -> Result<Trained, BenchError> {
+        self.train_with(execution, |out| out)
+    }
+
+    /// [`train`](Self::train) with a loss of the output, or the output itself, to go back from.
+    fn train_with(
+        &self,
+        execution: Execution,
+        loss: impl FnOnce(Tensor<2>) -> Tensor<2>,
+    ) -> Result<Trained, BenchError> {
         let events = self.events.clone().autodiff().require_grad();
         let weight = self.weight.clone().autodiff().require_grad();
         let needs_grad = self.needs_grad.clone().map(Tensor::autodiff);
         let out = self.product(events.clone(), weight.clone(), needs_grad, execution)?;
-        let loss = loss(out.clone(), self.cotangent.clone().autodiff());
-        Ok(Trained { out: out.inner(), events, weight, gradients: loss.backward() })
+        let gradients = loss(out.clone()).backward();
+        Ok(Trained { out: out.inner(), events, weight, gradients })
     }
 
     /// The output of inference.
@@ -79,9 +88,12 @@ impl Linear {
         Ok(Outcome::of_output(self.forward(execution)?.try_to_vec_as()?))
     }
 
-    /// The output and the gradients of a training step, that of the events where it is wanted.
+    /// The output and the gradients of a training step from a random gradient of the output; that of the events
+    /// where it is wanted.
     pub fn train_outcome(&self, execution: Execution) -> Result<Outcome, BenchError> {
-        let Trained { out, events, weight, gradients } = self.train(execution)?;
+        let cotangent = self.cotangent.clone().autodiff();
+        let Trained { out, events, weight, gradients } =
+            self.train_with(execution, |out| out * cotangent)?;
         let mut outcome = Outcome::of_output(out.try_to_vec_as()?);
         outcome.tensors.extend([
             wanted_gradient(&events, self.needs_grad.as_ref(), &gradients)?,

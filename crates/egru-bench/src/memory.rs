@@ -6,11 +6,12 @@ use egru::Products;
 use crate::error::BenchError;
 use crate::problem::Problem;
 use crate::work::Work;
-use crate::workload::Pass;
+use crate::workload::{Operand, Pass, Shape, Workload};
 
-/// The peak of this process's resident memory during its first training step, above what was resident before it,
-/// in MiB; `None` where the system does not tell. A process that has done other work keeps memory of it for use
-/// again, which then does not count: measure in a fresh one.
+/// The peak of this process's resident memory during its first training step of this size, above what was resident
+/// before it, in MiB; `None` where the system does not tell. A very small step comes before it, so that code that is
+/// loaded when first called does not count. A process that has done other work keeps memory of it for use again,
+/// which then does not count either: measure in a fresh one.
 ///
 /// # Errors
 /// The operation has no fused form on the device, or the workload no training step.
@@ -24,12 +25,23 @@ pub fn first_step_memory(
         let workload = problem.workload.name;
         return Err(BenchError::NoPass { workload, asked: vec![Pass::Train], has });
     }
+    drop(Work::new(&small(problem), device).run(Pass::Train, products)?);
     let work = Work::new(problem, device);
     let before = reset_peak().and_then(|()| resident("VmRSS"));
     let results = work.run(Pass::Train, products)?;
     let peak = resident("VmHWM");
     drop(results);
     Ok(before.zip(peak).map(|(before, peak)| peak - before))
+}
+
+/// The same operation at a size of no consequence.
+fn small(problem: &Problem) -> Problem {
+    let shape = match problem.workload.shape {
+        Shape::Sequence { .. } => Shape::Sequence { time: 4, batch: 8, input: 32, hidden: 64 },
+        Shape::Linear { .. } => Shape::Linear { rows: 32, input: 32, output: 64 },
+    };
+    let workload = Workload { shape, operand: Operand::Events, ..problem.workload };
+    Problem { workload, ..*problem }
 }
 
 /// Sets the peak to what is resident now, where the system is Linux and lets us.

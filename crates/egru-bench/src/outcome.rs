@@ -19,13 +19,6 @@ impl Outcome {
     }
 }
 
-/// The loss of a training step, `sum(output * cotangent)`: as a product of two vectors, which costs less time and
-/// memory beside what is measured than a tensor of products would.
-pub(crate) fn loss<const D: usize>(output: Tensor<D>, cotangent: Tensor<D>) -> Tensor<2> {
-    let size = output.shape().num_elements();
-    output.reshape([1, size]).matmul(cotangent.reshape([size, 1]))
-}
-
 /// The gradient of a leaf; without one (the path does not depend on it), none.
 pub(crate) fn gradient<const D: usize>(
     leaf: &Tensor<D>,

@@ -8,7 +8,7 @@ use egru_ops::{
 };
 
 use crate::error::BenchError;
-use crate::outcome::{Outcome, gradient, loss, wanted_gradient};
+use crate::outcome::{Outcome, gradient, wanted_gradient};
 use crate::problem::{Calibration, Observation, Problem, SEED, Stream, normal, share, xavier};
 use crate::workload::Shape;
 
@@ -133,9 +133,17 @@ impl Sequence {
         })
     }
 
-    /// Forward and backward: the loss is the sum of the output times a fixed random tensor, and the
-    /// gradients are those of the input and all parameters.
+    /// Forward and backward to the input and all parameters, from a gradient of ones of the output.
     pub fn train(&self, execution: Execution) -> Result<Trained, BenchError> {
+        self.train_with(execution, |y| y)
+    }
+
+    /// [`train`](Self::train) with a loss of the output, or the output itself, to go back from.
+    fn train_with(
+        &self,
+        execution: Execution,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Result<Trained, BenchError> {
         let i = self.inputs.clone();
         let leaves = EgruInputs {
             x: i.x.autodiff().require_grad(),
@@ -154,8 +162,8 @@ impl Sequence {
         };
         let run = egru_sequence(leaves.clone(), &self.params, execution);
         let y = run.map_err(self.error())?.0.y;
-        let loss = loss(y.clone(), self.cotangent.clone().autodiff());
-        Ok(Trained { y: y.inner(), leaves, gradients: loss.backward() })
+        let gradients = loss(y.clone()).backward();
+        Ok(Trained { y: y.inner(), leaves, gradients })
     }
 
     /// The output of inference.
@@ -163,9 +171,11 @@ impl Sequence {
         Ok(Outcome::of_output(self.forward(execution)?.y.try_to_vec_as()?))
     }
 
-    /// The output and all gradients of a training step, that of the input where it is wanted.
+    /// The output and all gradients of a training step from a random gradient of the output; that of the input
+    /// where it is wanted.
     pub fn train_outcome(&self, execution: Execution) -> Result<Outcome, BenchError> {
-        let Trained { y, leaves, gradients } = self.train(execution)?;
+        let cotangent = self.cotangent.clone().autodiff();
+        let Trained { y, leaves, gradients } = self.train_with(execution, |y| y * cotangent)?;
         let needs = leaves.x_needs_grad.map(Tensor::inner);
         let mut outcome = Outcome::of_output(y.try_to_vec_as()?);
         outcome.tensors.extend([

@@ -3,6 +3,8 @@
 //! Lists are cut into chunks of [`CHUNK`] inner indices, because the rows of a table that one chunk
 //! selects fit into the first-level cache together (see `tiles`).
 
+use std::ops::Range;
+
 use crate::Float;
 use crate::team::{self, Shared, threads_for};
 use crate::view::View;
@@ -61,89 +63,89 @@ pub(crate) struct EventLists<F> {
     strides: (usize, usize),
 }
 
-impl<F: Float> EventLists<F> {
-    fn new(outer: usize, inner: usize, strides: (usize, usize)) -> Self {
-        let lists = outer * inner.div_ceil(CHUNK);
-        Self { events: Vec::new(), ends: Vec::with_capacity(lists), outer, inner, strides }
-    }
+/// The lists of a run of rows, as they are written one after the other into memory that just holds them.
+struct Writer<'a, F> {
+    /// What is left of the memory.
+    free: &'a mut [Event<F>],
+    /// Events of all runs before this one, and of this one so far.
+    written: usize,
+    ends: Vec<usize>,
+}
 
+impl<F: Float> Writer<'_, F> {
     /// Adds the next list.
     #[inline(always)]
     fn push(&mut self, values: &[F]) {
         let mut buffer = [Event::default(); CHUNK];
         let count = compact(values, &mut buffer);
-        self.events.extend_from_slice(&buffer[..count]);
-        self.ends.push(self.events.len());
+        let (list, free) = std::mem::take(&mut self.free).split_at_mut(count);
+        list.copy_from_slice(&buffer[..count]);
+        self.free = free;
+        self.written += count;
+        self.ends.push(self.written);
     }
+}
 
-    /// Adds the lists of another, which follow on those of this one.
-    fn append(&mut self, other: &Self) {
-        let before = self.events.len();
-        self.events.extend_from_slice(&other.events);
-        self.ends.extend(other.ends.iter().map(|end| before + end));
-    }
-
-    /// Rows are outer: the operand of `matrix table`.
+impl<F: Float> EventLists<F> {
+    /// Rows are outer, on this thread: the operand of `matrix table`.
     pub fn of_rows(matrix: View<'_, F>) -> Self {
-        let chunks = matrix.cols.div_ceil(CHUNK);
-        let mut lists = Self::new(matrix.rows, matrix.cols, (chunks, 1));
-        for row in 0..matrix.rows {
-            for values in matrix.row(row).chunks(CHUNK) {
-                lists.push(values);
-            }
-        }
-        lists
+        Self::by_rows(matrix, 1)
     }
 
     /// [`EventLists::of_rows`], on several threads.
     pub fn of_all_rows(matrix: View<'_, F>) -> Self {
-        let mut lists = Self::joined(matrix, 1, Self::of_rows);
-        lists.outer = matrix.rows;
-        lists
+        Self::by_rows(matrix, threads_for(matrix.rows * matrix.cols * PRODUCTS_PER_VALUE))
+    }
+
+    fn by_rows(matrix: View<'_, F>, threads: usize) -> Self {
+        let (events, ends) = Self::written(matrix, 1, threads, |matrix, lists| {
+            for row in 0..matrix.rows {
+                for values in matrix.row(row).chunks(CHUNK) {
+                    lists.push(values);
+                }
+            }
+        });
+        let strides = (matrix.cols.div_ceil(CHUNK), 1);
+        Self { events, ends, outer: matrix.rows, inner: matrix.cols, strides }
     }
 
     /// Columns are outer, on several threads: the operand of `matrix^T table`.
     pub fn of_all_columns(matrix: View<'_, F>) -> Self {
-        let mut lists = Self::joined(matrix, CHUNK, Self::of_columns);
-        lists.inner = matrix.rows;
-        lists
-    }
-
-    /// The lists that `make` makes of runs of rows, a multiple of `unit` each.
-    fn joined(matrix: View<'_, F>, unit: usize, make: fn(View<'_, F>) -> Self) -> Self {
         let threads = threads_for(matrix.rows * matrix.cols * PRODUCTS_PER_VALUE);
-        let runs = team::shares(matrix.rows.div_ceil(unit), threads).collect();
-        let parts = team::map(runs, |run| {
-            make(matrix.slice(run.start * unit..(run.end * unit).min(matrix.rows)))
-        });
-        let mut parts = parts.into_iter();
-        let mut lists = parts.next().expect("at least one run");
-        parts.for_each(|part| lists.append(&part));
-        lists
+        let (events, ends) = Self::written(matrix, CHUNK, threads, write_columns);
+        let strides = (1, matrix.cols);
+        Self { events, ends, outer: matrix.cols, inner: matrix.rows, strides }
     }
 
-    /// Columns are outer.
-    fn of_columns(matrix: View<'_, F>) -> Self {
-        let mut lists = Self::new(matrix.cols, matrix.rows, (1, matrix.cols));
-        // Sixteen columns at a time are turned into rows, so that whole cache lines are read.
-        const COLUMNS: usize = 16;
-        let mut turned = [[F::ZERO; CHUNK]; COLUMNS];
-        for first in (0..matrix.rows).step_by(CHUNK) {
-            let rows = CHUNK.min(matrix.rows - first);
-            for column in (0..matrix.cols).step_by(COLUMNS) {
-                let columns = COLUMNS.min(matrix.cols - column);
-                for row in 0..rows {
-                    let values = matrix.segment(first + row, column, columns);
-                    for (turned, &value) in turned.iter_mut().zip(values) {
-                        turned[row] = value;
-                    }
-                }
-                for turned in &turned[..columns] {
-                    lists.push(&turned[..rows]);
-                }
-            }
+    /// The events that `write` writes of runs of rows, a multiple of `unit` each, and where their lists end. They are
+    /// counted first: lists that grow would take twice the memory.
+    fn written(
+        matrix: View<'_, F>,
+        unit: usize,
+        threads: usize,
+        write: impl Fn(View<'_, F>, &mut Writer<'_, F>) + Sync,
+    ) -> (Vec<Event<F>>, Vec<usize>) {
+        let runs = team::shares(matrix.rows.div_ceil(unit), threads);
+        let run =
+            |run: Range<usize>| matrix.slice(run.start * unit..(run.end * unit).min(matrix.rows));
+        let runs: Vec<View<'_, F>> = runs.map(run).collect();
+        let counts = team::map(runs.clone(), |run| {
+            let count = |row| run.row(row).chunks(CHUNK).map(|v| nonzero(v).count_ones() as usize);
+            (0..run.rows).flat_map(count).sum::<usize>()
+        });
+        let mut events = vec![Event::default(); counts.iter().sum()];
+        let (mut rest, mut before) = (&mut events[..], 0);
+        let mut work = Vec::with_capacity(runs.len());
+        for (run, &count) in runs.into_iter().zip(&counts) {
+            let (free, others) = rest.split_at_mut(count);
+            work.push((run, Writer { free, written: before, ends: Vec::new() }));
+            (rest, before) = (others, before + count);
         }
-        lists
+        let ends = team::map(work, |(run, mut lists)| {
+            write(run, &mut lists);
+            lists.ends
+        });
+        (events, ends.concat())
     }
 
     /// The list of one outer index and chunk.
@@ -157,6 +159,28 @@ impl<F: Float> EventLists<F> {
     /// Events of all lists.
     pub fn total(&self) -> usize {
         self.events.len()
+    }
+}
+
+/// Writes lists of which columns are outer.
+fn write_columns<F: Float>(matrix: View<'_, F>, lists: &mut Writer<'_, F>) {
+    // Sixteen columns at a time are turned into rows, so that whole cache lines are read.
+    const COLUMNS: usize = 16;
+    let mut turned = [[F::ZERO; CHUNK]; COLUMNS];
+    for first in (0..matrix.rows).step_by(CHUNK) {
+        let rows = CHUNK.min(matrix.rows - first);
+        for column in (0..matrix.cols).step_by(COLUMNS) {
+            let columns = COLUMNS.min(matrix.cols - column);
+            for row in 0..rows {
+                let values = matrix.segment(first + row, column, columns);
+                for (turned, &value) in turned.iter_mut().zip(values) {
+                    turned[row] = value;
+                }
+            }
+            for turned in &turned[..columns] {
+                lists.push(&turned[..rows]);
+            }
+        }
     }
 }
 
@@ -256,7 +280,7 @@ mod tests {
         assert!(lists.list(1, 0)[0].value.is_nan());
         assert_eq!(lists.list(2, 0), [Event { index: 2, value: -2.0 }]);
         assert_eq!(lists.total(), 3);
-        let lists = EventLists::of_columns(matrix);
+        let lists = EventLists::of_all_columns(matrix);
         assert_eq!(lists.list(1, 0), [Event { index: 0, value: 1.5 }]);
         assert_eq!(lists.list(2, 0), [Event { index: 2, value: -2.0 }]);
         assert_eq!((lists.outer, lists.inner, lists.total()), (3, 3, 3));
@@ -280,7 +304,7 @@ mod tests {
             all
         };
         let by_rows = collect(&EventLists::of_rows(matrix));
-        let mut by_columns: Vec<_> = collect(&EventLists::of_columns(matrix))
+        let mut by_columns: Vec<_> = collect(&EventLists::of_all_columns(matrix))
             .into_iter()
             .map(|(column, row, value)| (row, column, value))
             .collect();

@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use crate::Float;
-use crate::product::{GROUP, dot_rows, dots, panel_columns, prefetch};
+use crate::product::{GROUP, dot_rows, dots, panel_columns, prefetch, prefetch_line};
 use crate::scratch::Aligned;
 use crate::view::{View, ViewMut};
 
@@ -242,26 +242,40 @@ fn add_panel<S: Simd, F: Float>(
     workspace: &mut Aligned<F>,
     out: &mut ViewMut<'_, F>,
 ) {
-    let stride = panel_columns::<F>();
     let width = padded::<F>(grad.cols, column);
     let filled = width.min(grad.cols - column);
+    let (targets, stride) = (out.cols, out.stride);
     for block in 0..plan.blocks {
+        let columns = block * TABLE_ROWS..((block + 1) * TABLE_ROWS).min(targets);
         for (group, row) in (0..grad.rows).step_by(GROUP).enumerate() {
             let rows = GROUP.min(grad.rows - row);
-            for (place, vector) in workspace.chunks_exact_mut(stride).take(rows).enumerate() {
+            for (place, vector) in
+                workspace.chunks_exact_mut(panel_columns::<F>()).take(rows).enumerate()
+            {
                 vector[..filled].copy_from_slice(grad.segment(row + place, column, filled));
                 vector[filled..width].fill(F::ZERO);
             }
-            let stride = out.stride;
-            let sums_of = &mut out.rows_mut(row..row + rows)[..];
+            // The next group is fetched a little with every task.
+            let next = row + rows..(row + rows + GROUP).min(grad.rows);
+            let mut grad_lines = lines::<F>(next.len(), filled);
+            let mut out_lines = lines::<F>(next.len(), columns.len());
+            let sums_of = out.rows_mut(row..next.end);
             macro_rules! of_size {
                 ($($n:literal)*) => {$(
                     let tasks = plan.tasks(group, block, $n);
                     for (index, task) in tasks.iter().enumerate() {
                         let target = task.target as usize;
                         let weights = &table[target * width..][..width];
-                        if ahead && let Some(next) = tasks.get(index + 1) {
-                            prefetch(&table[next.target as usize * width..][..width], 0, 1);
+                        if ahead && let Some(after) = tasks.get(index + 1) {
+                            prefetch(&table[after.target as usize * width..][..width], 0, 1);
+                        }
+                        for _ in 0..2 {
+                            if let Some((place, at)) = grad_lines.next() {
+                                prefetch_line(grad.segment(next.start + place, column, filled), at);
+                            }
+                        }
+                        if let Some((place, at)) = out_lines.next() {
+                            prefetch_line(sums_of, (rows + place) * stride + columns.start + at);
                         }
                         let samples = task.samples.first_chunk::<$n>().expect("a task of this size");
                         // SAFETY: rows are whole cache lines of a panel; a plan has places in a group.
@@ -275,6 +289,12 @@ fn add_panel<S: Simd, F: Float>(
             of_size!(1 2 3 4 5 6 7 8);
         }
     }
+}
+
+/// The cache lines of some rows of `width` values, one after the other: the row, and the line's first value.
+fn lines<F>(rows: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
+    const LINE: usize = 64;
+    (0..rows).flat_map(move |row| (0..width).step_by(LINE / size_of::<F>()).map(move |v| (row, v)))
 }
 
 /// Memory for [`add_wanted`] to work in.

@@ -86,21 +86,27 @@ unsafe fn add_tile_columns<S: Simd, F: Float, const N: usize>(
     out.copy_from_slice(&sums);
 }
 
-/// Brings a chunk of a tile closer, `share` of `shares`.
+/// Brings values closer, `share` of `shares`.
 #[inline(always)]
 pub(crate) fn prefetch<F>(values: &[F], share: usize, shares: usize) {
+    const LINE: usize = 64;
+    let lines = size_of_val(values).div_ceil(LINE);
+    for line in lines * share / shares..lines * (share + 1) / shares {
+        prefetch_line(values, line * LINE / size_of::<F>());
+    }
+}
+
+/// Brings the cache line of one value closer, to the second-level cache.
+#[inline(always)]
+pub(crate) fn prefetch_line<F>(values: &[F], at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        const LINE: usize = 64;
-        let lines = size_of_val(values).div_ceil(LINE);
-        for line in lines * share / shares..lines * (share + 1) / shares {
-            // SAFETY: a prefetch reads nothing, and every x86-64 machine has it.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast::<i8>().add(line * LINE)) };
-        }
+        // SAFETY: a prefetch reads nothing, wherever it points to, and every x86-64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().wrapping_add(at).cast::<i8>()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, share, shares);
+    let _ = (values, at);
 }
 
 /// `out[k] += sum over events of value * table[index, k]`, for all columns of `table`, which lies as it lies.
