@@ -16,8 +16,9 @@ pub(crate) const SEED: u64 = 1;
 const WINDOW: f64 = 0.45;
 /// Steps of a stream that one sample averages over.
 pub(crate) const STREAM_STEPS: usize = 256;
-/// The threshold of a layer that is to be wholly active.
-const ALL_ACTIVE: f64 = -5.0;
+/// The threshold of a layer that is to be wholly active: no state is below -1, and a threshold further down would be
+/// added to the state at each step.
+const ALL_ACTIVE: f64 = -1.01;
 /// The search for a threshold ends this close to the activity asked for, relative to it.
 const CLOSE: f64 = 2e-3;
 /// It fails further away than this, or than two units.

@@ -3,7 +3,7 @@
 use crate::{Float, Products};
 
 /// The products, each with the share of non-zero (or wanted) values up to which `Products::Auto`
-/// takes its event-driven form: where both forms cost about the same, as measured (`docs/kernels.md`).
+/// takes its event-driven form: where both forms cost about the same, as measured (`docs/src/kernels.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Product {
     /// Rows selected by events, many rows of the operand at once: `x W`.

@@ -45,7 +45,7 @@ pub enum Zoneout<'a, F> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Products {
     /// Each product by itself: only the non-zero events as long as they are few, else every product; the
-    /// limits are in `docs/kernels.md`, with the measurements behind them.
+    /// limits are in `docs/src/kernels.md`, with the measurements behind them.
     #[default]
     Auto,
     /// Only products with a non-zero event.
