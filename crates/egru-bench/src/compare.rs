@@ -316,9 +316,10 @@ fn divisions(rows: &[&ComparedRow]) -> String {
     for row in rows {
         let Some(division) = &row.ours.division_ms else { continue };
         let mut cells = keys(row);
-        cells.extend(
-            phases.iter().map(|&name| division.get(name).map_or_else(none, |&ms| short(ms))),
-        );
+        cells.extend(phases.iter().map(|&name| match division.get(name) {
+            Some(&ms) if ms > 0.0 => short(ms),
+            _ => none(),
+        }));
         text += &line(&cells);
     }
     text

@@ -116,10 +116,8 @@ impl Plan {
         }
         let start = self.tasks.len();
         let mut end = start;
-        for size in 1..=MOST {
-            let count = places[size];
-            places[size] = end;
-            end += count;
+        for place in &mut places[1..] {
+            end += std::mem::replace(place, end);
             self.ends.push(end);
         }
         self.tasks.resize(end, Task::default());

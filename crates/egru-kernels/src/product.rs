@@ -78,9 +78,9 @@ unsafe fn add_tile_columns<S: Simd, F: Float, const N: usize>(
         // SAFETY: promised by the caller.
         let row = F::vectors::<S>(unsafe { table.get_unchecked(start..start + width) }).0;
         let value = F::splat(simd, event.value);
-        for k in 0..N {
+        for (k, sum) in sums.iter_mut().enumerate() {
             // SAFETY: a row of N registers, by its length.
-            sums[k] = F::mul_add(simd, value, unsafe { *row.get_unchecked(k) }, sums[k]);
+            *sum = F::mul_add(simd, value, unsafe { *row.get_unchecked(k) }, *sum);
         }
     }
     out.copy_from_slice(&sums);
@@ -236,6 +236,9 @@ pub(crate) fn dot_rows<S: Simd, F: Float>(
     }
 }
 
+/// Whole registers, and what is left.
+type Segment<'a, V, F> = (&'a [V], &'a [F]);
+
 /// [`dot_rows`] for `N` rows at once, so that `vector` is loaded once for all of them; the first `count`
 /// are added to `out`. Every product is summed in the same order for any `N`.
 #[inline(always)]
@@ -249,7 +252,7 @@ fn dot_rows_group<S: Simd, F: Float, const N: usize>(
 ) {
     let (vector, vector_rest) = F::vectors::<S>(vector);
     let whole = vector.len() * lanes::<S, F>();
-    let mut segments: [(&[F::Vector<S>], &[F]); N] = [(&[], &[]); N];
+    let mut segments: [Segment<'_, F::Vector<S>, F>; N] = [(&[], &[]); N];
     for i in 0..N {
         let (head, rest) = table.row(rows[i] as usize).split_at(whole);
         segments[i] = (&F::vectors::<S>(head).0[..vector.len()], &rest[..vector_rest.len()]);
