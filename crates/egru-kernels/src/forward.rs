@@ -15,12 +15,11 @@ use crate::phases::{Clock, Phase};
 use crate::plan::Product;
 use crate::product::{lanes, tile_units};
 use crate::scratch::scratch;
-use crate::sequence::{blocks_of_members, check_inputs, length, tile, units};
+use crate::sequence::{blocks_of_members, check_inputs, length, share_of_new, tile, units};
 use crate::team::{self, Barrier, Shared};
 use crate::view::View;
 use crate::{
-    Dims, EgruParams, Float, Inputs, Keep, Outputs, Products, ShapeError, State, Tape, Zoneout,
-    simd,
+    Dims, EgruParams, Float, Inputs, Keep, Outputs, Products, ShapeError, State, Tape, simd,
 };
 
 /// Bytes of the product with the input that all members together take ahead.
@@ -344,15 +343,9 @@ impl<F: Float> Forward<'_, F> {
             let before = load(simd, state, k);
             let new = F::times(simd, F::minus(simd, one, z), g);
             let u = F::mul_add(simd, z, before, new);
-            let u = match self.inputs.zoneout {
-                Zoneout::Off => u,
-                Zoneout::Mask(mask) => {
-                    let m = load(simd, &mask[at..at + width], k);
-                    let held = F::times(simd, F::minus(simd, one, m), before);
-                    F::mul_add(simd, m, u, held)
-                }
-                Zoneout::Keep(keep) => {
-                    let m = F::splat(simd, keep);
+            let u = match share_of_new(simd, &self.inputs.zoneout, at + k, width - k) {
+                None => u,
+                Some(m) => {
                     let held = F::times(simd, F::minus(simd, one, m), before);
                     F::mul_add(simd, m, u, held)
                 }

@@ -4,7 +4,7 @@ use pulp::Simd;
 
 use crate::Float;
 use crate::product::{GROUP, dot_rows, dots, panel_columns, prefetch, prefetch_line};
-use crate::scratch::Aligned;
+use crate::scratch::{Aligned, line};
 use crate::view::{View, ViewMut};
 
 /// Rows of a matrix up to which each is taken by itself, with many rows of the table at a time.
@@ -158,8 +158,7 @@ pub(crate) struct Panels<F> {
 /// Columns of a panel that begins at `column`, with zeros up to whole cache lines.
 #[inline(always)]
 fn padded<F>(columns: usize, column: usize) -> usize {
-    const LINE: usize = 64;
-    panel_columns::<F>().min((columns - column).next_multiple_of(LINE / size_of::<F>()))
+    panel_columns::<F>().min((columns - column).next_multiple_of(line::<F>()))
 }
 
 /// Copies the columns of one panel.
@@ -177,8 +176,7 @@ impl<F: Float> Panels<F> {
     #[inline(always)]
     pub fn cut(table: View<'_, F>) -> Self {
         let (rows, columns) = (table.rows, table.cols);
-        const LINE: usize = 64;
-        let mut values = Aligned::new(rows * columns.next_multiple_of(LINE / size_of::<F>()));
+        let mut values = Aligned::new(rows * columns.next_multiple_of(line::<F>()));
         let mut rest: &mut [F] = &mut values;
         for column in (0..columns).step_by(panel_columns::<F>()) {
             let width = padded::<F>(columns, column);
@@ -265,7 +263,7 @@ fn add_panel<S: Simd, F: Float>(
                         let target = task.target as usize;
                         let weights = &table[target * width..][..width];
                         if ahead && let Some(after) = tasks.get(index + 1) {
-                            prefetch(&table[after.target as usize * width..][..width], 0, 1);
+                            prefetch(&table[after.target as usize * width..][..width]);
                         }
                         for _ in 0..2 {
                             if let Some((place, at)) = grad_lines.next() {
@@ -291,8 +289,7 @@ fn add_panel<S: Simd, F: Float>(
 
 /// The cache lines of some rows of `width` values, one after the other: the row, and the line's first value.
 fn lines<F>(rows: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
-    const LINE: usize = 64;
-    (0..rows).flat_map(move |row| (0..width).step_by(LINE / size_of::<F>()).map(move |v| (row, v)))
+    (0..rows).flat_map(move |row| (0..width).step_by(line::<F>()).map(move |v| (row, v)))
 }
 
 /// Memory for [`add_wanted`] to work in.

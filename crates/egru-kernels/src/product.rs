@@ -7,6 +7,7 @@ use pulp::Simd;
 
 use crate::Float;
 use crate::events::{CHUNK, Event};
+use crate::scratch::line;
 use crate::view::View;
 
 /// Registers that hold a part of the result while [`add_rows`] walks a list.
@@ -69,30 +70,42 @@ unsafe fn add_tile_columns<S: Simd, F: Float, const N: usize>(
     out: &mut [F],
 ) {
     let width = N * lanes::<S, F>();
-    let out = F::vectors_mut::<S>(&mut out[column..column + width]).0;
+    let row = |index: u32| {
+        let start = index as usize * tile_columns::<F>() + column;
+        debug_assert!(start + width <= table.len());
+        // SAFETY: promised by the caller.
+        unsafe { table.get_unchecked(start..start + width) }
+    };
+    add_selected::<S, F, N>(simd, events, row, &mut out[column..column + width]);
+}
+
+/// `out += sum over events of value * row(index)`, `N` registers, which hold the sums meanwhile.
+#[inline(always)]
+fn add_selected<'t, S: Simd, F: Float, const N: usize>(
+    simd: S,
+    events: &[Event<F>],
+    row: impl Fn(u32) -> &'t [F],
+    out: &mut [F],
+) {
+    let out = F::vectors_mut::<S>(out).0;
     let mut sums = [F::splat(simd, F::ZERO); N];
     sums.copy_from_slice(out);
     for event in events {
-        let start = event.index as usize * tile_columns::<F>() + column;
-        debug_assert!(start + width <= table.len());
-        // SAFETY: promised by the caller.
-        let row = F::vectors::<S>(unsafe { table.get_unchecked(start..start + width) }).0;
+        let row = F::vectors::<S>(row(event.index)).0;
+        let row: &[F::Vector<S>; N] = row.try_into().expect("a row of N registers");
         let value = F::splat(simd, event.value);
-        for (k, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: a row of N registers, by its length.
-            *sum = F::mul_add(simd, value, unsafe { *row.get_unchecked(k) }, *sum);
+        for k in 0..N {
+            sums[k] = F::mul_add(simd, value, row[k], sums[k]);
         }
     }
     out.copy_from_slice(&sums);
 }
 
-/// Brings values closer, `share` of `shares`.
+/// Brings values closer.
 #[inline(always)]
-pub(crate) fn prefetch<F>(values: &[F], share: usize, shares: usize) {
-    const LINE: usize = 64;
-    let lines = size_of_val(values).div_ceil(LINE);
-    for line in lines * share / shares..lines * (share + 1) / shares {
-        prefetch_line(values, line * LINE / size_of::<F>());
+pub(crate) fn prefetch<F>(values: &[F]) {
+    for at in (0..values.len()).step_by(line::<F>()) {
+        prefetch_line(values, at);
     }
 }
 
@@ -153,18 +166,8 @@ fn add_rows_columns<S: Simd, F: Float, const N: usize>(
     out: &mut [F],
 ) {
     let width = N * lanes::<S, F>();
-    let out = F::vectors_mut::<S>(&mut out[column..column + width]).0;
-    let mut sums = [F::splat(simd, F::ZERO); N];
-    sums.copy_from_slice(out);
-    for event in events {
-        let row = F::vectors::<S>(table.segment(event.index as usize, column, width)).0;
-        let row: &[F::Vector<S>; N] = row.try_into().expect("a segment of N registers");
-        let value = F::splat(simd, event.value);
-        for k in 0..N {
-            sums[k] = F::mul_add(simd, value, row[k], sums[k]);
-        }
-    }
-    out.copy_from_slice(&sums);
+    let row = |index: u32| table.segment(index as usize, column, width);
+    add_selected::<S, F, N>(simd, events, row, &mut out[column..column + width]);
 }
 
 /// Samples whose vectors [`dots`] keeps together.

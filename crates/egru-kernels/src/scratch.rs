@@ -25,7 +25,11 @@ pub(crate) fn zeros<F: Float>(len: usize) -> Vec<F> {
     vec![F::ZERO; len]
 }
 
-/// Bytes of a cache line.
+/// Values of a cache line of 64 bytes.
+pub(crate) const fn line<F>() -> usize {
+    LINE / size_of::<F>()
+}
+
 const LINE: usize = 64;
 
 /// [`scratch`] that starts on a cache line: a register loaded across two lines costs two accesses, which
@@ -40,8 +44,8 @@ pub(crate) struct Aligned<F> {
 impl<F: Float> Aligned<F> {
     /// `len` values, each to be written before it is read.
     pub fn new(len: usize) -> Self {
-        let values: Vec<F> = scratch(len + LINE / size_of::<F>());
-        let start = values.as_ptr().align_offset(LINE).min(LINE / size_of::<F>());
+        let values: Vec<F> = scratch(len + line::<F>());
+        let start = values.as_ptr().align_offset(LINE).min(line::<F>());
         Self { values, start, len }
     }
 }

@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use pulp::Simd;
+
 use crate::error::{check, check_option, volume};
 use crate::events::CHUNK;
+use crate::lanes::load;
 use crate::product::tile_units;
 use crate::team;
 use crate::{Dims, Float, Inputs, ShapeError, Zoneout};
@@ -57,6 +60,21 @@ pub(crate) fn live_input<'a, F: Float>(dims: Dims, inputs: &Inputs<'a, F>) -> Co
 #[inline(always)]
 pub(crate) fn length<F>(dims: Dims, inputs: &Inputs<F>, sample: usize) -> usize {
     inputs.lengths.map_or(dims.time, |lengths| lengths[sample])
+}
+
+/// The share of the new state in one register of units, of which `left` are left from `at` on; `None` without zoneout.
+#[inline(always)]
+pub(crate) fn share_of_new<S: Simd, F: Float>(
+    simd: S,
+    zoneout: &Zoneout<'_, F>,
+    at: usize,
+    left: usize,
+) -> Option<F::Vector<S>> {
+    match *zoneout {
+        Zoneout::Off => None,
+        Zoneout::Mask(mask) => Some(load(simd, &mask[at..at + left], 0)),
+        Zoneout::Keep(share) => Some(F::splat(simd, share)),
+    }
 }
 
 /// The blocks of units that each member of the team computes, for the whole sequence. The blocks do not

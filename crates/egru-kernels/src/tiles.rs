@@ -9,7 +9,7 @@ use pulp::Simd;
 use crate::Float;
 use crate::events::{CHUNK, Event};
 use crate::product::{add_tile, prefetch, tile_columns, tile_units};
-use crate::scratch::Aligned;
+use crate::scratch::{Aligned, line};
 use crate::view::View;
 
 /// Outer indices whose results are computed together: their part of a tile stays in the second-level
@@ -87,9 +87,12 @@ pub(crate) fn add_table<'e, S: Simd, F: Float>(
         for (chunk, rows) in table.chunks(CHUNK * columns).enumerate() {
             let next = table.get((chunk + 1) * CHUNK * columns..).unwrap_or_default();
             let next = &next[..next.len().min(CHUNK * columns)];
+            // A share with each sample, whole cache lines.
+            let mut shares =
+                next.chunks(next.len().div_ceil(samples).next_multiple_of(line::<F>()).max(1));
             for (sample, out) in out.chunks_exact_mut(columns).enumerate() {
-                if ahead {
-                    prefetch(next, sample, samples);
+                if ahead && let Some(share) = shares.next() {
+                    prefetch(share);
                 }
                 let events = list(first + block * ROWS + sample, chunk);
                 assert!(

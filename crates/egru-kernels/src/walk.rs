@@ -15,10 +15,10 @@ use crate::phases::{Clock, Phase};
 use crate::plan::Product;
 use crate::product::{lanes, tile_units};
 use crate::scratch::{Aligned, zeros};
-use crate::sequence::{blocks_of_members, length, tile, units};
+use crate::sequence::{blocks_of_members, length, share_of_new, tile, units};
 use crate::team::{self, Barrier, Shared};
 use crate::view::{View, ViewMut};
-use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, Tape, Zoneout, simd};
+use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, Tape, simd};
 
 /// What the walk finds, beside the gradients by the gates before their nonlinearity, which it leaves in
 /// [`Tape::gates`], in the order `z`, `r`, `q_g`, `p_g`, so that the recurrent ones lie side by side.
@@ -325,16 +325,9 @@ impl<'a, F: Float> Backward<'a, F> {
             let lost = F::mul_add(simd, event, dc, dv);
             store(simd, dtheta, k, F::minus(simd, load(simd, dtheta, k), lost));
             let du = F::plus(simd, F::mul_add(simd, event, dy, dv), dc);
-            let (du, held) = match self.inputs.zoneout {
-                Zoneout::Off => (du, zero),
-                Zoneout::Mask(mask) => {
-                    let m = load(simd, &mask[at..at + width], k);
-                    (F::times(simd, m, du), F::times(simd, F::minus(simd, one, m), du))
-                }
-                Zoneout::Keep(keep) => {
-                    let m = splat(keep);
-                    (F::times(simd, m, du), F::times(simd, F::minus(simd, one, m), du))
-                }
+            let (du, held) = match share_of_new(simd, &self.inputs.zoneout, at + k, width - k) {
+                None => (du, zero),
+                Some(m) => (F::times(simd, m, du), F::times(simd, F::minus(simd, one, m), du)),
             };
 
             let (z, r) = (load(simd, gates[0], k), load(simd, gates[1], k));

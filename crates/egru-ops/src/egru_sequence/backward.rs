@@ -33,9 +33,7 @@ struct Hub;
 
 struct HubState<B: Backend> {
     inputs: SequenceInputs<B>,
-    y: FloatTensor<B>,
-    tape_u: Maybe<B>,
-    tape_gates: Maybe<B>,
+    tape: SequenceTape<B>,
     slots: Slots<B>,
     settings: SequenceSettings,
 }
@@ -44,9 +42,7 @@ impl<B: Backend> Clone for HubState<B> {
     fn clone(&self) -> Self {
         Self {
             inputs: self.inputs.clone(),
-            y: self.y.clone(),
-            tape_u: self.tape_u.clone(),
-            tape_gates: self.tape_gates.clone(),
+            tape: self.tape.clone(),
             slots: self.slots.clone(),
             settings: self.settings.clone(),
         }
@@ -65,8 +61,7 @@ impl<B: EgruSequenceGrad> Backward<B, PARENTS> for Hub {
     fn backward(self, ops: Ops<HubState<B>, PARENTS>, grads: &mut Gradients, _: &mut Checkpointer) {
         // The stand-in gradient that the tails registered carries nothing.
         let _ = grads.consume::<B>(&ops.node);
-        let HubState { inputs, y, tape_u, tape_gates, slots, settings } = ops.state;
-        let tape = SequenceTape { y, u: tape_u, gates: tape_gates };
+        let HubState { inputs, tape, slots, settings } = ops.state;
         let [y, c, o, trace, last_c, last_y, last_trace] =
             std::mem::take(&mut *slots.lock().expect("a tail panicked"));
         let [x, w, r, bias_w, bias_r, theta, c0, y0, trace0] =
@@ -169,10 +164,8 @@ impl<B: EgruSequenceGrad, C: CheckpointStrategy> EgruSequenceBackend for Autodif
                 let slots: Slots<B> = Arc::default();
                 let state = HubState {
                     inputs: inner,
-                    y: out.y.clone(),
-                    // Handed over, not shared: the backward pass writes its gradients over them.
-                    tape_u: out.tape_u,
-                    tape_gates: out.tape_gates,
+                    // Handed over but for `y`, not shared: the backward pass writes its gradients over it.
+                    tape: SequenceTape { y: out.y.clone(), u: out.tape_u, gates: out.tape_gates },
                     slots: slots.clone(),
                     settings,
                 };

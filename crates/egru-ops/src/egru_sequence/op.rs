@@ -52,6 +52,7 @@ pub struct SequenceOutputs<B: Backend> {
 }
 
 /// What the backward pass takes from the forward pass: the output, and the tape, which it uses up.
+#[derive(Clone)]
 pub struct SequenceTape<B: Backend> {
     pub(crate) y: FloatTensor<B>,
     pub(crate) u: Maybe<B>,
