@@ -24,7 +24,8 @@ const fn cpu(
     compiled: bool,
     device: fn(&str) -> Result<egru_cli::Device, String>,
 ) -> BackendEntry {
-    BackendEntry { name, feature: name, description, compiled, device }
+    let devices = || vec![("0".to_owned(), "the CPU".to_owned())];
+    BackendEntry { name, feature: name, description, compiled, device, devices }
 }
 
 /// `device`, if `index` names the only one there is.

@@ -16,9 +16,12 @@ pub struct BackendEntry {
     pub description: &'static str,
     /// Whether this binary has it.
     pub compiled: bool,
-    /// The device of an index (`""` when none was given), or why there is no such device. Not called
-    /// unless `compiled`.
+    /// The device of an index (`""` when none was given), or why there is no such device and what to do.
+    /// Not called unless `compiled`.
     pub device: fn(index: &str) -> Result<Device, String>,
+    /// The devices of this machine, as their indices and what they are; none if it has none. Not
+    /// called unless `compiled`.
+    pub devices: fn() -> Vec<(String, String)>,
 }
 
 /// Why a backend cannot be used.
@@ -30,8 +33,8 @@ pub(crate) enum BackendError {
     NotCompiled { name: String, feature: String },
     #[error("there is no backend `{name}`; this program knows: {known}")]
     Unknown { name: String, known: String },
-    #[error("backend `{name}` has no device `{index}`: {problem}")]
-    NoDevice { name: String, index: String, problem: String },
+    #[error("backend `{name}` has no {which}: {problem}")]
+    NoDevice { name: String, which: String, problem: String },
     #[error(
         "no backend is compiled into this program: build it with one of `--features {features}`"
     )]
@@ -59,7 +62,10 @@ pub(crate) fn select<'a>(
     }
     let device = (entry.device)(index).map_err(|problem| BackendError::NoDevice {
         name: name.to_owned(),
-        index: index.to_owned(),
+        which: match index {
+            "" => "device".to_owned(),
+            index => format!("device `{index}`"),
+        },
         problem,
     })?;
     Ok((entry, device))
@@ -80,6 +86,7 @@ mod tests {
             description: "",
             compiled,
             device: |index| Err(format!("not `{index}`")),
+            devices: Vec::new,
         }
     }
 

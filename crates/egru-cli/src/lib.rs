@@ -14,6 +14,7 @@
 //! fn main() -> std::process::ExitCode {
 //!     let backend = BackendEntry {
 //!         name: "mine", feature: "mine", description: "an example", compiled: true, device,
+//!         devices: Vec::new,
 //!     };
 //!     // `.with::<MyCell>()` adds a cell to those that recipes can name.
 //!     let registry = Registry::default();

@@ -7,31 +7,39 @@ use serde_json::json;
 use super::{Context, Outcome};
 use crate::table::list;
 
-/// Lists the backends, which are compiled in, and the first device of those.
+/// Lists the backends, which are compiled in, and the devices of those.
 pub(crate) fn run(context: &Context<'_>) -> Outcome {
     let mut lines = Vec::new();
     let mut objects = Vec::new();
     let default = context.backends.iter().position(|entry| entry.compiled);
     for (index, entry) in context.backends.iter().enumerate() {
-        let device = entry.compiled.then(|| (entry.device)(""));
-        let state = match &device {
-            None => format!("not compiled in: build with --features {}", entry.feature),
-            Some(Err(problem)) => format!("no device: {problem}"),
-            Some(Ok(device)) if default == Some(index) => format!("{device:?} (default)"),
-            Some(Ok(device)) => format!("{device:?}"),
+        // Listing first: a driver that finds nothing need not be asked for a device.
+        let devices = if entry.compiled { (entry.devices)() } else { Vec::new() };
+        let problem = match (entry.compiled, devices.is_empty()) {
+            (false, _) => Some(format!("not compiled in: build with --features {}", entry.feature)),
+            (true, true) => (entry.device)("").err().map(|why| format!("no device: {why}")),
+            (true, false) => None,
         };
-        lines.push((entry.name, format!("{}; {state}", entry.description)));
+        let mark = if default == Some(index) { " (default)" } else { "" };
+        let state = problem.clone().map_or_else(String::new, |problem| format!("; {problem}"));
+        lines.push((entry.name.to_owned(), format!("{}{mark}{state}", entry.description)));
+        for (index, what) in &devices {
+            lines.push((format!("  {}:{index}", entry.name), what.clone()));
+        }
+        let devices = devices.iter().map(|(index, what)| json!({ "index": index, "name": what }));
         objects.push(json!({
             "name": entry.name,
             "feature": entry.feature,
             "description": entry.description,
             "compiled": entry.compiled,
-            "usable": matches!(device, Some(Ok(_))),
+            "usable": entry.compiled && problem.is_none(),
+            "problem": problem,
+            "devices": devices.collect::<Vec<_>>(),
             "default": default == Some(index),
         }));
     }
-    context.out.say("Backends (choose one with `--backend NAME`):")?;
-    context.out.say(list(lines))?;
+    context.out.say("Backends (choose one with `--backend NAME`, a device with `NAME:INDEX`):")?;
+    context.out.say(list(lines.iter().map(|(name, text)| (name.as_str(), text.clone()))))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     context.out.say(format!("\nThreads of this machine: {threads}"))?;
     context.out.finish(&json!({ "backends": objects, "threads": threads }))?;

@@ -1,0 +1,55 @@
+//! burn-tch, deprecated upstream: to drop it, delete this program and `egru-ops`' file of the same name.
+
+/// The backend as `--backend tch`.
+pub(crate) const ENTRY: egru_cli::BackendEntry = egru_cli::BackendEntry {
+    name: "tch",
+    feature: "tch",
+    description: "libtorch, on the CPU or CUDA",
+    compiled: cfg!(feature = "tch"),
+    device,
+    devices,
+};
+
+#[cfg(feature = "tch")]
+#[allow(deprecated)]
+fn device(index: &str) -> Result<egru_cli::Device, String> {
+    use egru_cli::Device;
+
+    let cards = cards();
+    let number = match index {
+        "" | "cpu" => return Ok(Device::libtorch()),
+        "cuda" => Some(0),
+        other => other.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
+    };
+    match number {
+        Some(number) if number < cards => Ok(Device::libtorch_cuda(number)),
+        Some(_) if cards == 0 => Err("this libtorch sees no CUDA device; \
+            link one that is built for CUDA (docs/src/backends.md)"
+            .to_owned()),
+        Some(_) => Err(format!("libtorch sees {cards} CUDA devices, the first is `cuda:0`")),
+        None => Err("give `cpu`, `cuda` or `cuda:1`".to_owned()),
+    }
+}
+
+#[cfg(feature = "tch")]
+fn devices() -> Vec<(String, String)> {
+    let cpu = ("cpu".to_owned(), "the CPU, through libtorch".to_owned());
+    let cuda = (0..cards()).map(|n| (format!("cuda:{n}"), format!("CUDA device {n}")));
+    std::iter::once(cpu).chain(cuda).collect()
+}
+
+/// How many CUDA devices libtorch sees.
+#[cfg(feature = "tch")]
+fn cards() -> usize {
+    egru_cli::Device::enumerate(burn::tensor::DeviceType::LibTorch).into_vec().len()
+}
+
+#[cfg(not(feature = "tch"))]
+fn device(_index: &str) -> Result<egru_cli::Device, String> {
+    Err("it is not compiled in".to_owned())
+}
+
+#[cfg(not(feature = "tch"))]
+fn devices() -> Vec<(String, String)> {
+    Vec::new()
+}
