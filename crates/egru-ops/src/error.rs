@@ -41,6 +41,18 @@ pub enum OpError {
         /// The values that it may take.
         expected: String,
     },
+    /// The device does not compute with numbers of this type.
+    #[error(
+        "{operation}: `{backend}` does not compute with {dtype} on this device; use f32, and weights as given"
+    )]
+    Precision {
+        /// The operation.
+        operation: &'static str,
+        /// The backend, by its feature's name.
+        backend: String,
+        /// The type of the tensors.
+        dtype: String,
+    },
     /// The fused form was asked for where there is none.
     #[error(
         "{operation}: no fused form here: {reason}; ask for `PathChoice::Auto` or `PathChoice::Naive`"

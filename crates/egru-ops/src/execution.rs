@@ -54,6 +54,30 @@ impl std::fmt::Display for PathReport {
     }
 }
 
+/// The number type in which weight matrices are read. Everything else, the sums above all, keeps the tensors' own
+/// type, and so do the gradients of the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// As they are given.
+    #[default]
+    AsGiven,
+    /// Rounded to f16: half the memory traffic, about three decimal digits, up to 65504.
+    F16,
+    /// Rounded to bf16: half the memory traffic, about two decimal digits, the range of f32.
+    BF16,
+}
+
+impl Weights {
+    /// The type, if it is another than the tensors'.
+    pub(crate) fn dtype(self) -> Option<DType> {
+        match self {
+            Self::AsGiven => None,
+            Self::F16 => Some(DType::F16),
+            Self::BF16 => Some(DType::BF16),
+        }
+    }
+}
+
 /// How an operation is to be executed; the result is the same to rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Execution {
@@ -61,17 +85,19 @@ pub struct Execution {
     pub path: PathChoice,
     /// Which products the fused form executes; the naive form executes all of them.
     pub products: Products,
+    /// How the fused form reads weights: on GPUs that have the type.
+    pub weights: Weights,
 }
 
 impl Execution {
     /// Plain tensor operations.
     pub fn naive() -> Self {
-        Self { path: PathChoice::Naive, products: Products::Dense }
+        Self { path: PathChoice::Naive, products: Products::Dense, ..Self::default() }
     }
 
     /// The fused form, with the given products.
     pub fn fused(products: Products) -> Self {
-        Self { path: PathChoice::Fused, products }
+        Self { path: PathChoice::Fused, products, ..Self::default() }
     }
 
     /// Decides between the forms on `device`.
@@ -82,19 +108,27 @@ impl Execution {
         dtype: DType,
     ) -> Result<PathReport, OpError> {
         let name = backends::name(device);
-        let fused = match (backends::has_kernels(device), dtype) {
-            (false, _) => Err(format!("`{name}` has no kernels for this operation")),
-            (true, DType::F32 | DType::F64) => Ok(()),
-            (true, other) => Err(format!("the kernels take f32 and f64, not {other:?}")),
-        };
-        let (path, reason) = match (self.path, fused) {
+        if !backends::computes(device, dtype) {
+            return Err(OpError::Precision {
+                operation,
+                backend: name,
+                dtype: format!("{dtype:?}"),
+            });
+        }
+        if let Some(narrow) = self.weights.dtype()
+            && !(self.path != PathChoice::Naive && backends::narrows_weights(device, narrow))
+        {
+            let dtype = format!("weights of type {narrow:?}");
+            return Err(OpError::Precision { operation, backend: name, dtype });
+        }
+        let (path, reason) = match (self.path, backends::no_kernels(device, dtype)) {
             (PathChoice::Naive, _) => (Path::Naive, "asked for".to_owned()),
-            (PathChoice::Fused, Ok(())) => (Path::Fused, "asked for".to_owned()),
-            (PathChoice::Fused, Err(reason)) => {
+            (PathChoice::Fused, None) => (Path::Fused, "asked for".to_owned()),
+            (PathChoice::Fused, Some(reason)) => {
                 return Err(OpError::PathUnavailable { operation, reason });
             }
-            (PathChoice::Auto, Ok(())) => (Path::Fused, "the backend has kernels".to_owned()),
-            (PathChoice::Auto, Err(reason)) => (Path::Naive, reason),
+            (PathChoice::Auto, None) => (Path::Fused, "the backend has kernels".to_owned()),
+            (PathChoice::Auto, Some(reason)) => (Path::Naive, reason),
         };
         Ok(PathReport { path, backend: name, reason })
     }

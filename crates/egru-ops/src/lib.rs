@@ -5,8 +5,8 @@
 //!
 //! | operation | what | fused on |
 //! |---|---|---|
-//! | [`egru_sequence()`] | the EGRU over all time steps | flex, ndarray |
-//! | [`event_linear()`] | product with a sparse event operand | flex, ndarray |
+//! | [`egru_sequence()`] | the EGRU over all time steps | flex, ndarray, tch, wgpu, vulkan, metal, cuda, rocm |
+//! | [`event_linear()`] | product with a sparse event operand | the same |
 //! | [`heaviside`] | threshold with a triangular surrogate gradient | tensor operations on any backend |
 //!
 //! ```
@@ -24,7 +24,10 @@
 //! ```
 
 // Without a backend that has kernels the fused forms have no caller.
-#![cfg_attr(not(any(feature = "flex", feature = "ndarray")), allow(dead_code, unused_variables))]
+#![cfg_attr(
+    not(any(feature = "flex", feature = "ndarray", feature = "tch", feature = "cube")),
+    allow(dead_code, unused_variables)
+)]
 
 mod backends;
 mod check;
@@ -42,6 +45,6 @@ pub use egru_sequence::{
 };
 pub use error::OpError;
 pub use event_linear::event_linear;
-pub use execution::{Execution, Path, PathChoice, PathReport};
+pub use execution::{Execution, Path, PathChoice, PathReport, Weights};
 pub use heaviside::heaviside;
 pub use series::unstack;

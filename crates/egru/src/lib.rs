@@ -58,10 +58,10 @@ pub mod torch;
 
 pub use activity::ActivityReport;
 pub use cell::{Cell, CellConfig, CellSize};
-pub use egru_ops::{Execution, Path, PathChoice, PathReport, Products, unstack};
+pub use egru_ops::{Execution, Path, PathChoice, PathReport, Products, Weights, unstack};
 pub use error::CellError;
 pub use layer::{Layer, Order};
-pub use model::{Head, ModelConfig, ModelOutput, ModelStep, SequenceModel};
+pub use model::{Head, ModelConfig, ModelDraws, ModelOutput, ModelStep, SequenceModel};
 pub use readout::Readout;
 pub use sequence::{CellOutput, EventOutput, SequenceOptions, SequenceOutput, StepOutput};
 pub use stack::{Stack, StackDraws, StackOutput};

@@ -55,9 +55,9 @@ macro_rules! cpu_backend {
         impl crate::event_linear::EventLinearBackend for $backend {
             fn event_linear_forward(
                 inputs: crate::event_linear::LinearInputs<Self>,
-                products: egru_kernels::Products,
+                execution: crate::Execution,
             ) -> burn::backend::tensor::FloatTensor<Self> {
-                super::cpu::linear_forward(inputs, products)
+                super::cpu::linear_forward(inputs, execution.products)
             }
         }
 
@@ -66,9 +66,9 @@ macro_rules! cpu_backend {
                 inputs: crate::event_linear::LinearInputs<Self>,
                 cotangent: burn::backend::tensor::FloatTensor<Self>,
                 wanted: egru_kernels::LinearWanted,
-                products: egru_kernels::Products,
+                execution: crate::Execution,
             ) -> crate::event_linear::LinearGradients<Self> {
-                super::cpu::linear_backward(inputs, cotangent, wanted, products)
+                super::cpu::linear_backward(inputs, cotangent, wanted, execution.products)
             }
         }
     };
@@ -125,7 +125,7 @@ fn make<B: CpuBackend, F: CpuFloat>(values: Vec<F>, shape: &[usize]) -> FloatTen
 }
 
 fn contiguous_maybe<B: CpuBackend>(tensor: Maybe<B>) -> Maybe<B> {
-    tensor.into_option().map(B::contiguous).map_or(Maybe::Absent, Maybe::Present)
+    tensor.map(B::contiguous)
 }
 
 fn slice_maybe<B: CpuBackend, F: CpuFloat>(tensor: &Maybe<B>) -> Option<&[F]> {
@@ -188,12 +188,12 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
     let inputs = contiguous_inputs(inputs);
     let dims = dims(&inputs);
     let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
-    let SequenceSettings { params, products, keep, .. } = settings;
-    let out = kernels::egru_forward(dims, params, &kernel_inputs, *products, *keep).expect(CHECKED);
+    let SequenceSettings { params, execution, keep, .. } = settings;
+    let out = kernels::egru_forward(dims, params, &kernel_inputs, execution.products, *keep)
+        .expect(CHECKED);
     let Dims { time, batch, hidden, .. } = dims;
-    let series = |kept: bool, values: Vec<F>, width: usize| match kept {
-        true => Maybe::Present(make::<B, F>(values, &[time, batch, width])),
-        false => Maybe::Absent,
+    let series = |kept: bool, values: Vec<F>, width: usize| {
+        Maybe::when(kept, || make::<B, F>(values, &[time, batch, width]))
     };
     let state = |values: Vec<F>| make::<B, F>(values, &[batch, hidden]);
     SequenceOutputs {
@@ -211,8 +211,7 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
 }
 
 /// The values of a tensor; without a copy if nobody else has them.
-fn into_vec<B: CpuBackend, F: CpuFloat>(tensor: Maybe<B>) -> Vec<F> {
-    let tensor = tensor.into_option().expect("the forward pass of a tracked call keeps its tape");
+fn into_vec<B: CpuBackend, F: CpuFloat>(tensor: FloatTensor<B>) -> Vec<F> {
     let data = try_read_sync(B::float_into_data(tensor)).expect("memory of this process");
     data.expect("memory of this process").try_into_vec().expect("a tensor of the call's type")
 }
@@ -227,15 +226,14 @@ fn backward_as<B: CpuBackend, F: CpuFloat>(
     let inputs = contiguous_inputs(inputs);
     let dims = dims(&inputs);
     let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
-    let contiguous = |tensor: Option<FloatTensor<B>>| tensor.map(B::contiguous);
     let cotangents = SequenceCotangents::<B> {
-        y: contiguous(cotangents.y),
-        c: contiguous(cotangents.c),
-        o: contiguous(cotangents.o),
-        trace: contiguous(cotangents.trace),
-        last_c: contiguous(cotangents.last_c),
-        last_y: contiguous(cotangents.last_y),
-        last_trace: contiguous(cotangents.last_trace),
+        y: contiguous_maybe(cotangents.y),
+        c: contiguous_maybe(cotangents.c),
+        o: contiguous_maybe(cotangents.o),
+        trace: contiguous_maybe(cotangents.trace),
+        last_c: contiguous_maybe(cotangents.last_c),
+        last_y: contiguous_maybe(cotangents.last_y),
+        last_trace: contiguous_maybe(cotangents.last_trace),
     };
     let steps = kernels::egru_backward_steps(
         dims,
@@ -243,26 +241,28 @@ fn backward_as<B: CpuBackend, F: CpuFloat>(
         &kernel_inputs,
         kernels::Tape { u: into_vec::<B, F>(tape.u), gates: into_vec::<B, F>(tape.gates) },
         &Cotangents {
-            y: cotangents.y.as_ref().map(B::slice),
-            c: cotangents.c.as_ref().map(B::slice),
-            o: cotangents.o.as_ref().map(B::slice),
-            trace: cotangents.trace.as_ref().map(B::slice),
+            y: slice_maybe(&cotangents.y),
+            c: slice_maybe(&cotangents.c),
+            o: slice_maybe(&cotangents.o),
+            trace: slice_maybe(&cotangents.trace),
             last: LastCotangents {
-                c: cotangents.last_c.as_ref().map(B::slice),
-                y: cotangents.last_y.as_ref().map(B::slice),
-                trace: cotangents.last_trace.as_ref().map(B::slice),
+                c: slice_maybe(&cotangents.last_c),
+                y: slice_maybe(&cotangents.last_y),
+                trace: slice_maybe(&cotangents.last_trace),
             },
         },
-        settings.products,
+        settings.execution.products,
     )
     .expect(CHECKED);
     // As large as the gradients that follow.
     drop(cotangents);
     let y = B::contiguous(tape.y);
-    let g = steps.finish(&kernel_inputs, B::slice(&y), wanted, settings.products).expect(CHECKED);
+    let products = settings.execution.products;
+    let g = steps.finish(&kernel_inputs, B::slice(&y), wanted, products).expect(CHECKED);
     let Dims { time, batch, input, hidden } = dims;
-    let give =
-        |wanted: bool, values: Vec<F>, shape: &[usize]| wanted.then(|| make::<B, F>(values, shape));
+    let give = |wanted: bool, values: Vec<F>, shape: &[usize]| {
+        Maybe::when(wanted, || make::<B, F>(values, shape))
+    };
     SequenceGradients {
         x: give(wanted.x, g.x, &[time, batch, input]),
         w: give(wanted.w, g.w, &[input, 3 * hidden]),
@@ -325,8 +325,8 @@ fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
     )
     .expect(CHECKED);
     LinearGradients {
-        events: wanted.operand.then(|| make::<B, F>(g.operand, &[n, k])),
-        weight: wanted.weight.then(|| make::<B, F>(g.weight, &[k, m])),
-        bias: wanted.bias.then(|| make::<B, F>(g.bias, &[m])),
+        events: Maybe::when(wanted.operand, || make::<B, F>(g.operand, &[n, k])),
+        weight: Maybe::when(wanted.weight, || make::<B, F>(g.weight, &[k, m])),
+        bias: Maybe::when(wanted.bias, || make::<B, F>(g.bias, &[m])),
     }
 }

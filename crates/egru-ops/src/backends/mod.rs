@@ -1,39 +1,74 @@
 //! The backends that have kernels: one file each, so that a backend goes by deleting its file.
 
-#[cfg(any(feature = "flex", feature = "ndarray"))]
+#[cfg(any(feature = "flex", feature = "ndarray", feature = "tch"))]
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+#[cfg(feature = "tch")]
+mod tch;
 
 use burn::backend::{
-    AutodiffBackend, Backend, Dispatch, DispatchDevice, ExtensionType,
+    AutodiffBackend, Backend, DispatchDevice, ExtensionType,
     autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     tensor::FloatTensor,
 };
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 
-/// Whether the device's backend has kernels.
-pub(crate) fn has_kernels(device: &Device) -> bool {
+/// Why the device's backend has no kernels for tensors of this type, if it has none.
+pub(crate) fn no_kernels(device: &Device, dtype: DType) -> Option<String> {
     let owners: &[fn(&DispatchDevice) -> bool] = &[
         #[cfg(feature = "flex")]
         flex::owns,
         #[cfg(feature = "ndarray")]
         ndarray::owns,
+        #[cfg(feature = "cube")]
+        cube::owns,
+        #[cfg(feature = "tch")]
+        tch::owns,
     ];
     let device = device.clone().inner();
-    owners.iter().any(|owns| owns(device.as_dispatch()))
+    match (owners.iter().any(|owns| owns(device.as_dispatch())), dtype) {
+        (false, _) => Some(format!("`{}` has no kernels for this operation", name(&device))),
+        (true, DType::F32 | DType::F64) => None,
+        (true, other) => Some(format!("the kernels take f32 and f64, not {other:?}")),
+    }
+}
+
+/// Whether the device computes with numbers of this type, all operations that are needed here included.
+pub(crate) fn computes(device: &Device, dtype: DType) -> bool {
+    // wgpu's shaders have f64, but their exponential and tanh of it are undefined, and gave wrong numbers where tried.
+    let half_known = dtype == DType::F64 && ["wgpu", "vulkan", "metal"].contains(&&*name(device));
+    device.supports_dtype(dtype) && !half_known
+}
+
+/// Whether the kernels of the device can read weights in this type.
+pub(crate) fn narrows_weights(device: &Device, dtype: DType) -> bool {
+    #[cfg(feature = "cube")]
+    return cube::owns(device.clone().inner().as_dispatch()) && device.supports_dtype(dtype);
+    #[cfg(not(feature = "cube"))]
+    return false;
 }
 
 /// The name of the device's backend, by its feature.
 pub(crate) fn name(device: &Device) -> String {
-    let device = format!("{:?}", device.clone().inner().as_dispatch()).to_lowercase();
-    device.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+    let shown = format!("{:?}", device.clone().inner().as_dispatch()).to_lowercase();
+    let mut words = shown.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let first = words.next().unwrap_or_default();
+    // Of a GPU Burn tells the library, then the backend; ROCm by the name of its interface.
+    match first {
+        "cube" => words.next().unwrap_or(first).replace("hip", "rocm"),
+        "libtorch" => "tch".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 /// An optional tensor of an operation's inputs or outputs.
 #[derive(ExtensionType, Clone)]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub enum Maybe<B: Backend> {
     /// Not given.
     Absent,
@@ -42,6 +77,11 @@ pub enum Maybe<B: Backend> {
 }
 
 impl<B: Backend> Maybe<B> {
+    /// The tensor, if it is given.
+    pub(crate) fn when(given: bool, tensor: impl FnOnce() -> FloatTensor<B>) -> Self {
+        if given { Self::Present(tensor()) } else { Self::Absent }
+    }
+
     /// The tensor, if there is one.
     pub(crate) fn into_option(self) -> Option<FloatTensor<B>> {
         match self {
@@ -49,9 +89,14 @@ impl<B: Backend> Maybe<B> {
             Self::Present(tensor) => Some(tensor),
         }
     }
-}
 
-impl<B: Backend> Maybe<B> {
+    /// The tensor through a function, if there is one.
+    pub(crate) fn map(self, change: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>) -> Self {
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Present(tensor) => Self::Present(change(tensor)),
+        }
+    }
     /// The same as a constant of the tape.
     pub(crate) fn constant<C: CheckpointStrategy>(self) -> Maybe<Autodiff<B, C>> {
         match self {
@@ -71,8 +116,8 @@ impl<B: Backend, C: CheckpointStrategy> Maybe<Autodiff<B, C>> {
     }
 }
 
-impl From<Option<FloatTensor<Dispatch>>> for Maybe<Dispatch> {
-    fn from(tensor: Option<FloatTensor<Dispatch>>) -> Self {
+impl<B: Backend> From<Option<FloatTensor<B>>> for Maybe<B> {
+    fn from(tensor: Option<FloatTensor<B>>) -> Self {
         tensor.map_or(Self::Absent, Self::Present)
     }
 }
@@ -83,9 +128,27 @@ macro_rules! with_kernels {
         #[burn::backend::backend_extension(
             Autodiff,
             NdArray: cfg(feature = "ndarray"),
-            Flex: cfg(feature = "flex")
+            Flex: cfg(feature = "flex"),
+            LibTorch: cfg(feature = "tch"),
+            Cube: cfg(feature = "cube"),
+            Fusion: cfg(feature = "fusion")
         )]
         $($operation)*
     };
 }
 pub(crate) use with_kernels;
+
+/// The same for the gradient of an operation, which autodiff calls and nobody else.
+macro_rules! with_gradients {
+    ($($operation:tt)*) => {
+        #[burn::backend::backend_extension(
+            NdArray: cfg(feature = "ndarray"),
+            Flex: cfg(feature = "flex"),
+            LibTorch: cfg(feature = "tch"),
+            Cube: cfg(feature = "cube"),
+            Fusion: cfg(feature = "fusion")
+        )]
+        $($operation)*
+    };
+}
+pub(crate) use with_gradients;

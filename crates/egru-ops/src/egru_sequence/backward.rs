@@ -63,7 +63,7 @@ impl<B: EgruSequenceGrad> Backward<B, PARENTS> for Hub {
         let _ = grads.consume::<B>(&ops.node);
         let HubState { inputs, tape, slots, settings } = ops.state;
         let [y, c, o, trace, last_c, last_y, last_trace] =
-            std::mem::take(&mut *slots.lock().expect("a tail panicked"));
+            std::mem::take(&mut *slots.lock().expect("a tail panicked")).map(Maybe::from);
         let [x, w, r, bias_w, bias_r, theta, c0, y0, trace0] =
             ops.parents.each_ref().map(Option::is_some);
         let wanted = Wanted { x, w: w || bias_w, r: r || bias_r, theta, state: c0 || y0 || trace0 };
@@ -76,7 +76,7 @@ impl<B: EgruSequenceGrad> Backward<B, PARENTS> for Hub {
         );
         let by_parent = [g.x, g.w, g.r, g.bias_w, g.bias_r, g.theta, g.c0, g.y0, g.trace0];
         for (parent, gradient) in ops.parents.into_iter().zip(by_parent) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+            if let (Some(parent), Maybe::Present(gradient)) = (parent, gradient) {
                 grads.register::<B>(parent.id, gradient);
             }
         }
@@ -160,12 +160,15 @@ impl<B: EgruSequenceGrad, C: CheckpointStrategy> EgruSequenceBackend for Autodif
             OpsKind::Tracked(prep) => {
                 settings.keep.tape = true;
                 let out = B::egru_sequence_forward(inner.clone(), settings.clone());
+                let [u, gates] = [out.tape_u, out.tape_gates].map(|kept| {
+                    kept.into_option().expect("the forward pass of a tracked call keeps its tape")
+                });
                 let stand_in = B::float_zeros([1].into(), &out.y.device(), out.y.dtype().into());
                 let slots: Slots<B> = Arc::default();
                 let state = HubState {
                     inputs: inner,
                     // Handed over but for `y`, not shared: the backward pass writes its gradients over it.
-                    tape: SequenceTape { y: out.y.clone(), u: out.tape_u, gates: out.tape_gates },
+                    tape: SequenceTape { y: out.y.clone(), u, gates },
                     slots: slots.clone(),
                     settings,
                 };

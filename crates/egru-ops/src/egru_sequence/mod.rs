@@ -5,7 +5,7 @@ mod naive;
 mod op;
 
 pub use op::{EgruSequenceBackend, EgruSequenceGrad};
-#[cfg(any(feature = "flex", feature = "ndarray"))]
+#[cfg(any(feature = "flex", feature = "ndarray", feature = "tch", feature = "cube"))]
 pub(crate) use op::{
     SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs, SequenceSettings,
     SequenceTape,
@@ -154,7 +154,7 @@ pub fn egru_sequence(
     let report = execution.resolve(OPERATION, &inputs.x.device(), inputs.x.dtype())?;
     let outputs = match report.path {
         Path::Naive => naive::egru_sequence(inputs, params),
-        Path::Fused => op::egru_sequence(inputs, params, execution.products),
+        Path::Fused => op::egru_sequence(inputs, params, execution),
     };
     Ok((outputs, report))
 }

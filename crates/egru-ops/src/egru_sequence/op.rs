@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, Dispatch, ExtensionType, tensor::FloatTensor};
 use burn::tensor::Tensor;
-use egru_kernels::{EgruParams, Keep, Products, Wanted};
+use egru_kernels::{EgruParams, Keep, Wanted};
 
 use super::{EgruInputs, EgruOutputs, EgruState, Zoneout};
-use crate::backends::{Maybe, with_kernels};
+use crate::Execution;
+use crate::backends::{Maybe, with_gradients, with_kernels};
 
 /// Tensors of one call; shapes as in [`EgruInputs`].
 #[derive(ExtensionType, Clone)]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct SequenceInputs<B: Backend> {
     pub(crate) x: FloatTensor<B>,
     pub(crate) w: FloatTensor<B>,
@@ -30,6 +32,7 @@ pub struct SequenceInputs<B: Backend> {
 
 /// Tensors that come out of the forward pass; shapes as in [`EgruOutputs`]. Absent where not kept.
 #[derive(ExtensionType, Clone)]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct SequenceOutputs<B: Backend> {
     pub(crate) y: FloatTensor<B>,
     #[extension_type]
@@ -52,42 +55,63 @@ pub struct SequenceOutputs<B: Backend> {
 }
 
 /// What the backward pass takes from the forward pass: the output, and the tape, which it uses up.
-#[derive(Clone)]
+#[derive(ExtensionType, Clone)]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct SequenceTape<B: Backend> {
     pub(crate) y: FloatTensor<B>,
-    pub(crate) u: Maybe<B>,
-    pub(crate) gates: Maybe<B>,
+    pub(crate) u: FloatTensor<B>,
+    pub(crate) gates: FloatTensor<B>,
 }
 
-/// Gradients of the outputs; what the loss does not use is `None`.
+/// Gradients of the outputs; absent where the loss does not use it.
+#[derive(ExtensionType)]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct SequenceCotangents<B: Backend> {
-    pub(crate) y: Option<FloatTensor<B>>,
-    pub(crate) c: Option<FloatTensor<B>>,
-    pub(crate) o: Option<FloatTensor<B>>,
-    pub(crate) trace: Option<FloatTensor<B>>,
-    pub(crate) last_c: Option<FloatTensor<B>>,
-    pub(crate) last_y: Option<FloatTensor<B>>,
-    pub(crate) last_trace: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub(crate) y: Maybe<B>,
+    #[extension_type]
+    pub(crate) c: Maybe<B>,
+    #[extension_type]
+    pub(crate) o: Maybe<B>,
+    #[extension_type]
+    pub(crate) trace: Maybe<B>,
+    #[extension_type]
+    pub(crate) last_c: Maybe<B>,
+    #[extension_type]
+    pub(crate) last_y: Maybe<B>,
+    #[extension_type]
+    pub(crate) last_trace: Maybe<B>,
 }
 
-/// Gradients of the inputs, where wanted.
+/// Gradients of the inputs, absent where not wanted.
+#[derive(ExtensionType)]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct SequenceGradients<B: Backend> {
-    pub(crate) x: Option<FloatTensor<B>>,
-    pub(crate) w: Option<FloatTensor<B>>,
-    pub(crate) r: Option<FloatTensor<B>>,
-    pub(crate) bias_w: Option<FloatTensor<B>>,
-    pub(crate) bias_r: Option<FloatTensor<B>>,
-    pub(crate) theta: Option<FloatTensor<B>>,
-    pub(crate) c0: Option<FloatTensor<B>>,
-    pub(crate) y0: Option<FloatTensor<B>>,
-    pub(crate) trace0: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub(crate) x: Maybe<B>,
+    #[extension_type]
+    pub(crate) w: Maybe<B>,
+    #[extension_type]
+    pub(crate) r: Maybe<B>,
+    #[extension_type]
+    pub(crate) bias_w: Maybe<B>,
+    #[extension_type]
+    pub(crate) bias_r: Maybe<B>,
+    #[extension_type]
+    pub(crate) theta: Maybe<B>,
+    #[extension_type]
+    pub(crate) c0: Maybe<B>,
+    #[extension_type]
+    pub(crate) y0: Maybe<B>,
+    #[extension_type]
+    pub(crate) trace0: Maybe<B>,
 }
 
 /// What a call needs beyond tensors.
 #[derive(Clone, Debug)]
 pub struct SequenceSettings {
     pub(crate) params: EgruParams,
-    pub(crate) products: Products,
+    pub(crate) execution: Execution,
     /// Zoneout in evaluation: the share of the new state; 1 where a mask is given or zoneout is off.
     pub(crate) new_share: f64,
     pub(crate) lengths: Option<Arc<[usize]>>,
@@ -99,6 +123,7 @@ with_kernels! {
     /// A backend with a fused forward pass.
     pub trait EgruSequenceBackend: Backend {
         /// Runs the sequence.
+        #[fusion(meta = fused::outputs)]
         fn egru_sequence_forward(
             #[extension_type] inputs: SequenceInputs<Self>,
             settings: SequenceSettings,
@@ -106,22 +131,82 @@ with_kernels! {
     }
 }
 
-/// A backend with a fused backward pass.
-pub trait EgruSequenceGrad: EgruSequenceBackend {
-    /// Gradients of the inputs from those of the outputs.
-    fn egru_sequence_backward(
-        inputs: SequenceInputs<Self>,
-        tape: SequenceTape<Self>,
-        cotangents: SequenceCotangents<Self>,
-        wanted: Wanted,
-        settings: SequenceSettings,
-    ) -> SequenceGradients<Self>;
+with_gradients! {
+    /// A backend with a fused backward pass.
+    pub trait EgruSequenceGrad: EgruSequenceBackend {
+        /// Gradients of the inputs from those of the outputs.
+        #[fusion(meta = fused::gradients)]
+        fn egru_sequence_backward(
+            #[extension_type] inputs: SequenceInputs<Self>,
+            #[extension_type] tape: SequenceTape<Self>,
+            #[extension_type] cotangents: SequenceCotangents<Self>,
+            wanted: Wanted,
+            settings: SequenceSettings,
+        ) -> SequenceGradients<Self>;
+    }
+}
+
+/// What Burn's fusion wants to know before an operation runs: the shapes that will come out.
+#[cfg(feature = "fusion")]
+mod fused {
+    use burn::backend::fusion::custom::TensorSpec;
+
+    use super::*;
+    use crate::backends::MaybeMetadata;
+
+    fn given(is: bool, spec: TensorSpec) -> MaybeMetadata {
+        if is { MaybeMetadata::Present(spec) } else { MaybeMetadata::Absent }
+    }
+
+    pub(super) fn outputs(
+        inputs: &SequenceInputsMetadata,
+        settings: &SequenceSettings,
+    ) -> SequenceOutputsMetadata {
+        let (time, state) = (inputs.x.shape[0], &inputs.c0);
+        let series = |width: usize| {
+            let shape = [time, state.shape[0], width * state.shape[1]];
+            TensorSpec::new(shape.into(), state.dtype)
+        };
+        let keep = settings.keep;
+        SequenceOutputsMetadata {
+            y: series(1),
+            c: given(keep.c, series(1)),
+            o: given(keep.o, series(1)),
+            trace: given(keep.trace, series(1)),
+            window: given(keep.window, series(1)),
+            last_c: state.clone(),
+            last_y: state.clone(),
+            last_trace: state.clone(),
+            tape_u: given(keep.tape, series(1)),
+            tape_gates: given(keep.tape, series(4)),
+        }
+    }
+
+    pub(super) fn gradients(
+        inputs: &SequenceInputsMetadata,
+        _tape: &SequenceTapeMetadata,
+        _cotangents: &SequenceCotangentsMetadata,
+        wanted: &Wanted,
+        _settings: &SequenceSettings,
+    ) -> SequenceGradientsMetadata {
+        SequenceGradientsMetadata {
+            x: given(wanted.x, inputs.x.clone()),
+            w: given(wanted.w, inputs.w.clone()),
+            r: given(wanted.r, inputs.r.clone()),
+            bias_w: given(wanted.w, inputs.bias_w.clone()),
+            bias_r: given(wanted.r, inputs.bias_r.clone()),
+            theta: given(wanted.theta, inputs.theta.clone()),
+            c0: given(wanted.state, inputs.c0.clone()),
+            y0: given(wanted.state, inputs.y0.clone()),
+            trace0: given(wanted.state, inputs.trace0.clone()),
+        }
+    }
 }
 
 pub(super) fn egru_sequence(
     inputs: EgruInputs,
     params: &EgruParams,
-    products: Products,
+    execution: Execution,
 ) -> EgruOutputs {
     let (zoneout, new_share) = match inputs.zoneout {
         Zoneout::Off => (None, 1.0),
@@ -130,7 +215,7 @@ pub(super) fn egru_sequence(
     };
     let settings = SequenceSettings {
         params: *params,
-        products,
+        execution,
         new_share,
         lengths: inputs.lengths.map(Into::into),
         keep: inputs.keep.into(),

@@ -10,9 +10,10 @@ use burn::backend::{
     },
     tensor::FloatTensor,
 };
-use egru_kernels::{LinearWanted, Products};
+use egru_kernels::LinearWanted;
 
 use super::op::*;
+use crate::{Execution, backends::Maybe};
 
 #[derive(Debug)]
 struct Product;
@@ -20,12 +21,12 @@ struct Product;
 #[derive(Clone)]
 struct ProductState<B: Backend> {
     inputs: LinearInputs<B>,
-    products: Products,
+    execution: Execution,
 }
 
 impl<B: Backend> std::fmt::Debug for ProductState<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProductState").field("products", &self.products).finish_non_exhaustive()
+        f.debug_struct("ProductState").field("execution", &self.execution).finish_non_exhaustive()
     }
 }
 
@@ -36,10 +37,10 @@ impl<B: EventLinearGrad> Backward<B, 3> for Product {
         let cotangent = grads.consume::<B>(&ops.node);
         let [operand, weight, bias] = ops.parents.each_ref().map(Option::is_some);
         let wanted = LinearWanted { operand, weight, bias };
-        let ProductState { inputs, products } = ops.state;
-        let g = B::event_linear_backward(inputs, cotangent, wanted, products);
+        let ProductState { inputs, execution } = ops.state;
+        let g = B::event_linear_backward(inputs, cotangent, wanted, execution);
         for (parent, gradient) in ops.parents.into_iter().zip([g.events, g.weight, g.bias]) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+            if let (Some(parent), Maybe::Present(gradient)) = (parent, gradient) {
                 grads.register::<B>(parent.id, gradient);
             }
         }
@@ -47,7 +48,7 @@ impl<B: EventLinearGrad> Backward<B, 3> for Product {
 }
 
 impl<B: EventLinearGrad, C: CheckpointStrategy> EventLinearBackend for Autodiff<B, C> {
-    fn event_linear_forward(inputs: LinearInputs<Self>, products: Products) -> FloatTensor<Self> {
+    fn event_linear_forward(inputs: LinearInputs<Self>, execution: Execution) -> FloatTensor<Self> {
         let (events, events_node) = inputs.events.into_parts();
         let (weight, weight_node) = inputs.weight.into_parts();
         let (bias, bias_node) = inputs.bias.into_parts();
@@ -56,11 +57,11 @@ impl<B: EventLinearGrad, C: CheckpointStrategy> EventLinearBackend for Autodiff<
         let nodes = [events_node, weight_node, bias_node];
         match Backward::<B, 3>::prepare::<C>(Product, nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let out = B::event_linear_forward(inner.clone(), products);
-                prep.finish(ProductState { inputs: inner, products }, out)
+                let out = B::event_linear_forward(inner.clone(), execution);
+                prep.finish(ProductState { inputs: inner, execution }, out)
             }
             OpsKind::UnTracked(_) => {
-                <Self as AutodiffBackend>::from_inner(B::event_linear_forward(inner, products))
+                <Self as AutodiffBackend>::from_inner(B::event_linear_forward(inner, execution))
             }
         }
     }

@@ -4,7 +4,7 @@ mod backward;
 mod op;
 
 pub use op::{EventLinearBackend, EventLinearGrad};
-#[cfg(any(feature = "flex", feature = "ndarray"))]
+#[cfg(any(feature = "flex", feature = "ndarray", feature = "tch", feature = "cube"))]
 pub(crate) use op::{LinearGradients, LinearInputs};
 
 use burn::tensor::Tensor;
@@ -58,7 +58,7 @@ pub fn event_linear(
     let report = execution.resolve(OPERATION, &events.device(), events.dtype())?;
     let out = match report.path {
         Path::Naive => naive(events, weight, bias),
-        Path::Fused => op::event_linear(events, weight, bias, needs_grad, execution.products),
+        Path::Fused => op::event_linear(events, weight, bias, needs_grad, execution),
     };
     Ok((out, report))
 }

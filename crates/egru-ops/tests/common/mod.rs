@@ -1,6 +1,9 @@
 //! One EGRU problem as plain numbers, run on any device, in any precision, by any path.
 #![allow(dead_code)] // each test binary uses its part
 
+use std::io::Write as _;
+use std::sync::Once;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use egru_ops::{
     EgruInputs, EgruOutputs, EgruParams, EgruState, Execution, Keep, PathReport, Zoneout,
@@ -9,10 +12,49 @@ use egru_ops::{
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The CPU backends of this build, by name.
-#[allow(deprecated)] // burn-ndarray, by upstream
-pub fn devices() -> [(&'static str, Device); 2] {
-    [("flex", Device::flex()), ("ndarray", Device::ndarray())]
+/// A backend under test.
+#[derive(Clone)]
+pub struct Backend {
+    pub name: &'static str,
+    pub device: Device,
+    /// The most precise number type that the device computes with,
+    pub dtype: DType,
+    /// and how far a result may be from that of the law in f64, as a relative norm.
+    pub tolerance: f64,
+}
+
+/// All backends of this build; says once, past the capture of test output, which they are.
+#[allow(deprecated)] // burn-ndarray and burn-tch, by upstream
+pub fn backends() -> Vec<Backend> {
+    let devices = [
+        ("flex", Device::flex()),
+        ("ndarray", Device::ndarray()),
+        #[cfg(feature = "wgpu")]
+        ("wgpu", Device::wgpu(Default::default())),
+        #[cfg(feature = "cuda")]
+        ("cuda", Device::cuda(0)),
+        #[cfg(feature = "tch")]
+        ("tch", Device::libtorch()),
+    ];
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let names: Vec<_> = devices.iter().map(|(name, _)| *name).collect();
+        writeln!(std::io::stderr(), "backends under test: {}", names.join(", ")).unwrap();
+    });
+    let backend = |(name, device): (&'static str, Device)| {
+        let (dtype, tolerance) = match name {
+            "wgpu" => (DType::F32, 1e-4),
+            _ => (DType::F64, 1e-10),
+        };
+        Backend { name, device, dtype, tolerance }
+    };
+    devices.into_iter().map(backend).collect()
+}
+
+impl Backend {
+    pub fn computes(&self, dtype: DType) -> bool {
+        dtype != DType::F64 || self.dtype == DType::F64
+    }
 }
 
 /// An array and its shape.
@@ -53,6 +95,18 @@ impl Array {
 
 pub fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
     tensor.clone().into_data().convert::<f64>().try_to_vec().expect("a number type")
+}
+
+/// Leaves NaN in the memory that the device hands out next, where a kernel reads what nobody has written.
+pub fn poison(device: &Device, dtype: DType) {
+    let sizes = [1, 64, 512, 4096, 32768, 262144];
+    let poisoned: Vec<Tensor<1>> = sizes
+        .into_iter()
+        .flat_map(|size| (0..4).map(move |_| size))
+        .map(|size| Tensor::full([size], f64::NAN, (device, dtype)))
+        .collect();
+    device.sync().expect("the device works");
+    drop(poisoned);
 }
 
 /// `||a - b|| / ||b||`, with 0/0 = 0; NaN never passes.
@@ -144,6 +198,30 @@ impl Problem {
         self
     }
 
+    /// The same with thresholds that no state comes so close to that rounding to f32 could move an event, and the law
+    /// of it in f64. A unit that comes too close gets another threshold, until none does.
+    pub fn clear(mut self) -> (Self, Run) {
+        const MARGIN: f64 = 3e-5;
+        let hidden = self.theta.values.len();
+        for _ in 0..100 {
+            let law = self.run(&Device::flex(), DType::F64, Execution::naive());
+            let [_, c, o, ..] = &law.outputs;
+            let mut moved = vec![false; hidden];
+            for (at, (c, o)) in c.iter().zip(o).enumerate() {
+                let v = c + (o - 1.0) * self.theta.values[at % hidden];
+                let near = |edge: f64| (v.abs() - edge).abs() < MARGIN;
+                moved[at % hidden] |= near(0.0) || near(1.0 / self.params.eps);
+            }
+            if !moved.contains(&true) {
+                return (self, law);
+            }
+            for (theta, _) in self.theta.values.iter_mut().zip(moved).filter(|(_, moved)| *moved) {
+                *theta += 2.7 * MARGIN;
+            }
+        }
+        panic!("some state is always close to its threshold");
+    }
+
     pub fn inputs(&self, device: &Device, dtype: DType) -> EgruInputs {
         EgruInputs {
             x: self.x.tensor(device, dtype),
@@ -181,6 +259,7 @@ impl Problem {
 
     /// Outputs and all gradients.
     pub fn run(&self, device: &Device, dtype: DType, execution: Execution) -> Run {
+        poison(device, dtype);
         let i = self.inputs(&device.clone().autodiff(), dtype);
         let i = EgruInputs {
             x: i.x.require_grad(),

@@ -1,13 +1,28 @@
 //! Shared by the tests: devices, deterministic inputs, comparison.
 #![allow(dead_code)] // every test binary uses a part of it
 
+use std::io::Write as _;
+use std::sync::Once;
+
 use burn::tensor::{Device, Distribution, Tensor};
 
-/// The CPU backends, by name.
-pub fn devices() -> [(&'static str, Device); 2] {
-    #[allow(deprecated)]
-    let ndarray = Device::ndarray();
-    [("flex", Device::flex()), ("ndarray", ndarray)]
+/// The backends of this build, by name; says once, past the capture of test output, which they are.
+#[allow(deprecated)] // burn-ndarray and burn-tch, by upstream
+pub fn devices() -> Vec<(&'static str, Device)> {
+    let devices = vec![
+        ("flex", Device::flex()),
+        ("ndarray", Device::ndarray()),
+        #[cfg(feature = "wgpu")]
+        ("wgpu", Device::wgpu(Default::default())),
+        #[cfg(feature = "tch")]
+        ("tch", Device::libtorch()),
+    ];
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let names: Vec<_> = devices.iter().map(|(name, _)| *name).collect();
+        writeln!(std::io::stderr(), "backends under test: {}", names.join(", ")).unwrap();
+    });
+    devices
 }
 
 /// Normal values from a fixed seed; large enough that units fire.

@@ -1,0 +1,76 @@
+//! The dense form: a step's product with R is the library's, the rest of the step one kernel over all samples.
+
+use cubecl::prelude::*;
+
+use super::unit::{
+    Cotangents, Gradients, Layer, Outputs, Sums, Tape, advance, hold, rest, retreat, steps_of,
+};
+
+/// Step `t` forward; `input` `[T, B, 3H]` are the sums with the input weights, `product` `[B, 3H]` is `y R`.
+#[cube(launch)]
+pub(super) fn step_forward<F: Float>(
+    input: &[F],
+    product: &[F],
+    bias_r: &[F],
+    layer: Layer<F>,
+    mut out: Outputs<F>,
+    t: usize,
+    #[define(F)] _type: ElemType,
+) {
+    let hidden = layer.hidden;
+    let here = ABSOLUTE_POS;
+    if here >= layer.batch * hidden {
+        terminate!();
+    }
+    let sample = here / hidden;
+    let unit = here % hidden;
+    if t < steps_of::<F>(&layer, sample) {
+        let sums = (t * layer.batch + sample) * 3usize * hidden + unit;
+        let a =
+            Sums::<F> { z: input[sums], r: input[sums + hidden], g: input[sums + 2usize * hidden] };
+        let sums = sample * 3usize * hidden + unit;
+        let h = Sums::<F> {
+            z: product[sums] + bias_r[unit],
+            r: product[sums + hidden] + bias_r[hidden + unit],
+            g: product[sums + 2usize * hidden] + bias_r[2usize * hidden + unit],
+        };
+        advance::<F>(&layer, a, h, &mut out, t, sample, unit);
+    } else {
+        hold::<F>(&layer, &mut out, t, sample, unit);
+    }
+}
+
+/// Step `t` backward: from `dy` `[B, H]`, the gradient of the output through the steps after it, to `q`
+/// `[B, 3H]`, that of the recurrent sums of this step.
+#[cube(launch)]
+pub(super) fn step_backward<F: Float>(
+    dy: &[F],
+    q: &mut [F],
+    layer: Layer<F>,
+    tape: Tape<F>,
+    cotangents: Cotangents<F>,
+    mut grads: Gradients<F>,
+    t: usize,
+    #[define(F)] _type: ElemType,
+) {
+    let hidden = layer.hidden;
+    let here = ABSOLUTE_POS;
+    if here >= layer.batch * hidden {
+        terminate!();
+    }
+    let sample = here / hidden;
+    let unit = here % hidden;
+    let sums = sample * 3usize * hidden + unit;
+    if t < steps_of::<F>(&layer, sample) {
+        let by_h = retreat::<F>(&layer, &tape, &cotangents, &mut grads, dy[here], t, sample, unit);
+        q[sums] = by_h.z;
+        q[sums + hidden] = by_h.r;
+        q[sums + 2usize * hidden] = by_h.g;
+    } else {
+        rest::<F>(&layer, &mut grads, t, sample, unit);
+        let zero = F::new(0.0_f32);
+        q[sums] = zero;
+        q[sums + hidden] = zero;
+        q[sums + 2usize * hidden] = zero;
+    }
+}

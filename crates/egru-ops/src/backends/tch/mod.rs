@@ -1,0 +1,110 @@
+//! libtorch. To drop it, which upstream will, delete this folder and its mentions in `backends/mod.rs`.
+//!
+//! On the CPU the event-driven kernels of this project work on libtorch's memory; with [`Products::Dense`], and on any
+//! other device of libtorch, the operations are libtorch's own, fused over all steps (`steps.rs`).
+#![allow(deprecated)] // upstream has deprecated the whole backend
+
+mod steps;
+
+use burn::backend::{
+    DispatchDevice, LibTorch, TensorMetadata,
+    libtorch::{LibTorchDevice, TchTensor},
+    ops::FloatTensorOps,
+    tensor::FloatTensor,
+};
+use burn::tensor::TensorData;
+use egru_kernels::{LinearWanted, Products, Wanted};
+
+use super::cpu::{self, CpuBackend, CpuFloat};
+use crate::Execution;
+use crate::egru_sequence::{
+    EgruSequenceBackend, EgruSequenceGrad, SequenceCotangents, SequenceGradients, SequenceInputs,
+    SequenceOutputs, SequenceSettings, SequenceTape,
+};
+use crate::event_linear::{EventLinearBackend, EventLinearGrad, LinearGradients, LinearInputs};
+
+pub(super) fn owns(device: &DispatchDevice) -> bool {
+    matches!(device, DispatchDevice::LibTorch(_))
+}
+
+/// Whether our kernels run, rather than libtorch's operations.
+fn ours(tensor: &TchTensor, products: Products) -> bool {
+    tensor.device() == LibTorchDevice::Cpu && products != Products::Dense
+}
+
+impl CpuBackend for LibTorch {
+    fn contiguous(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        TchTensor::new(tensor.tensor.contiguous())
+    }
+
+    fn slice<F: CpuFloat>(tensor: &FloatTensor<Self>) -> &[F] {
+        let tensor = &tensor.tensor;
+        let of_the_type = match tensor.kind() {
+            tch::Kind::Float => F::dtype() == burn::tensor::DType::F32,
+            tch::Kind::Double => F::dtype() == burn::tensor::DType::F64,
+            _ => false,
+        };
+        assert!(
+            of_the_type && tensor.is_contiguous() && tensor.device() == tch::Device::Cpu,
+            "a contiguous tensor of the call's type, in this process's memory"
+        );
+        // SAFETY: the tensor lies in this process's memory, without gaps, as `numel` numbers of type `F`, as just
+        // asserted; it is borrowed for as long as the slice, and nobody writes to it meanwhile: Burn's
+        // operations on a tensor that is in use elsewhere make a new one.
+        unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
+    }
+
+    fn tensor(data: TensorData) -> FloatTensor<Self> {
+        Self::float_from_data(data, &LibTorchDevice::Cpu)
+    }
+}
+
+impl EgruSequenceBackend for LibTorch {
+    fn egru_sequence_forward(
+        inputs: SequenceInputs<Self>,
+        settings: SequenceSettings,
+    ) -> SequenceOutputs<Self> {
+        match ours(&inputs.x, settings.execution.products) {
+            true => cpu::sequence_forward(inputs, &settings),
+            false => steps::sequence_forward(inputs, &settings),
+        }
+    }
+}
+
+impl EgruSequenceGrad for LibTorch {
+    fn egru_sequence_backward(
+        inputs: SequenceInputs<Self>,
+        tape: SequenceTape<Self>,
+        cotangents: SequenceCotangents<Self>,
+        wanted: Wanted,
+        settings: SequenceSettings,
+    ) -> SequenceGradients<Self> {
+        match ours(&inputs.x, settings.execution.products) {
+            true => cpu::sequence_backward(inputs, tape, cotangents, wanted, &settings),
+            false => steps::sequence_backward(inputs, tape, cotangents, wanted, &settings),
+        }
+    }
+}
+
+impl EventLinearBackend for LibTorch {
+    fn event_linear_forward(inputs: LinearInputs<Self>, execution: Execution) -> FloatTensor<Self> {
+        match ours(&inputs.events, execution.products) {
+            true => cpu::linear_forward(inputs, execution.products),
+            false => steps::linear_forward(inputs),
+        }
+    }
+}
+
+impl EventLinearGrad for LibTorch {
+    fn event_linear_backward(
+        inputs: LinearInputs<Self>,
+        cotangent: FloatTensor<Self>,
+        wanted: LinearWanted,
+        execution: Execution,
+    ) -> LinearGradients<Self> {
+        match ours(&inputs.events, execution.products) {
+            true => cpu::linear_backward(inputs, cotangent, wanted, execution.products),
+            false => steps::linear_backward(inputs, cotangent, wanted),
+        }
+    }
+}
