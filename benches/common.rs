@@ -40,7 +40,7 @@ fn time(
     let make = || {
         let (problem, _) = Problem::calibrated(workload, activity, device).expect(REFUSED);
         verify(&problem, Products::Auto, device).expect(REFUSED);
-        Work::new(&problem, device)
+        Work::new(&problem, device).expect(REFUSED)
     };
     let op = match workload.op() {
         Op::EgruSequence => "egru_sequence",

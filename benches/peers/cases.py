@@ -24,9 +24,12 @@ def evnn_installed() -> bool:
     return importlib.util.find_spec("evnn_pytorch") is not None
 
 
-def backend(implementation: str) -> str:
-    """The library and version behind an implementation."""
+def backend(implementation: str, device: str) -> str:
+    """The library and version behind an implementation, and how it multiplies where it may choose."""
     torch_version = f"torch {torch.__version__.split('+')[0]}"
+    if device == "cuda":
+        tf32 = torch.backends.cuda.matmul.allow_tf32 if implementation == MATMUL else torch.backends.cudnn.allow_tf32
+        return f"{torch_version} on CUDA" + (", TF32" if tf32 else "")
     if implementation != EVNN:
         return torch_version
     import evnn_pytorch
@@ -34,12 +37,23 @@ def backend(implementation: str) -> str:
     return f"evnn-pytorch {evnn_pytorch.__version__} (CPU surrogate repaired), {torch_version}"
 
 
-def inputs(workload: Workload, *shape: int) -> torch.Tensor:
+def card(device: str) -> str | None:
+    """The name of the card behind a device; None of the processor."""
+    return torch.cuda.get_device_name() if device == "cuda" else None
+
+
+def finish(device: str) -> None:
+    """Waits until a device has done all that it was told to do."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def inputs(workload: Workload, device: str, *shape: int) -> torch.Tensor:
     """N(0, 1) where the workload's input has a value, zero elsewhere."""
     x = torch.randn(shape)
     if workload.input_activity < 1:
         x *= torch.rand(shape) < workload.input_activity
-    return x
+    return x.to(device)
 
 
 class Case:
@@ -72,10 +86,10 @@ class Case:
 class SequenceCase(Case):
     """A recurrent layer over a whole sequence, from a zero state."""
 
-    def __init__(self, implementation: str, workload: Workload) -> None:
+    def __init__(self, implementation: str, workload: Workload, device: str) -> None:
         shape = workload.shape
-        self.module = recurrent(implementation, shape["input"], shape["hidden"])
-        self.x = inputs(workload, shape["time"], shape["batch"], shape["input"]).requires_grad_()
+        self.module = recurrent(implementation, shape["input"], shape["hidden"]).to(device)
+        self.x = inputs(workload, device, shape["time"], shape["batch"], shape["input"]).requires_grad_()
 
     def leaves(self) -> list[torch.Tensor]:
         return [self.x, *self.module.parameters()]
@@ -93,14 +107,14 @@ class SequenceCase(Case):
 
 
 class StepCase(Case):
-    """A recurrent layer one step at a time, batch 1, carrying its state: inference on a stream."""
+    """A recurrent layer one step at a time, carrying its state: inference on a stream."""
 
     repeats = STEPS_PER_SAMPLE
 
-    def __init__(self, implementation: str, workload: Workload) -> None:
-        size = workload.shape["input"]
-        self.module = recurrent(implementation, size, workload.shape["hidden"])
-        self.stream = inputs(workload, STEPS_PER_SAMPLE, 1, 1, size).unbind(0)
+    def __init__(self, implementation: str, workload: Workload, device: str) -> None:
+        shape = workload.shape
+        self.module = recurrent(implementation, shape["input"], shape["hidden"]).to(device)
+        self.stream = inputs(workload, device, STEPS_PER_SAMPLE, 1, shape["batch"], shape["input"]).unbind(0)
         self.state: Any = None
 
     def leaves(self) -> list[torch.Tensor]:
@@ -127,10 +141,10 @@ def without_onednn() -> Iterator[None]:
 class LinearCase(Case):
     """The dense product of the read-out, without a bias."""
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, device: str) -> None:
         shape = workload.shape
-        self.x = inputs(workload, shape["rows"], shape["input"]).requires_grad_()
-        self.weight = torch.empty(shape["input"], shape["output"])
+        self.x = inputs(workload, device, shape["rows"], shape["input"]).requires_grad_()
+        self.weight = torch.empty(shape["input"], shape["output"], device=device)
         torch.nn.init.xavier_normal_(self.weight)
         self.weight.requires_grad_()
 
@@ -157,14 +171,14 @@ def recurrent(implementation: str, size: int, hidden: int) -> torch.nn.Module:
     return evnn_pytorch.EGRU(size, hidden)
 
 
-def case(implementation: str, workload: Workload) -> Case:
+def case(implementation: str, workload: Workload, device: str) -> Case:
     """The workload in that library, with inputs and weights drawn from a fixed seed."""
     torch.manual_seed(1)
     if implementation == MATMUL:
-        return LinearCase(workload)
+        return LinearCase(workload, device)
     if workload.name == "step":
-        return StepCase(implementation, workload)
-    return SequenceCase(implementation, workload)
+        return StepCase(implementation, workload, device)
+    return SequenceCase(implementation, workload, device)
 
 
 def check_evnn() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Times PyTorch's and EvNN's recurrent layers on the workloads of `egru-cpu bench`, on the CPU.
+"""Times PyTorch's and EvNN's recurrent layers on the workloads of `egru-cpu bench`, on the CPU or an NVIDIA card.
 
     python3 benches/peers/peers.py --list
     python3 benches/peers/peers.py --workloads lm,stream --threads 2 --memory --out records.jsonl
+    python3 benches/peers/peers.py --workloads smnist,mid --batch 1,32,128 --device cuda --out records.jsonl
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workloads import EVNN, GRU, IMPLEMENTATIONS, PASSES, WORKLOADS, Workload, cores, record
+from workloads import EVNN, GRU, IMPLEMENTATIONS, NAMED, PASSES, WORKLOADS, Workload, cores, record
 
 if TYPE_CHECKING:
     from cases import Case
@@ -63,25 +64,43 @@ def fix_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def timed(case: Case, pass_: str) -> float:
-    """Milliseconds of one run of the pass."""
+def use_device(device: str, tf32: bool) -> None:
+    """Checks that torch has the device, and lets cuDNN multiply in TF32 or not; raises PeersError without CUDA."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise PeersError(
+            f"torch {torch.__version__} finds no CUDA device: look whether `nvidia-smi` sees the card and whether this "
+            "torch is built for CUDA, or leave --device out"
+        )
+    torch.backends.cudnn.allow_tf32 = tf32
+
+
+def timed(case: Case, pass_: str, device: str) -> float:
+    """Milliseconds of one run of the pass, until the device has finished it."""
+    from cases import finish
+
     work = case.forward if pass_ == "forward" else case.train
+    finish(device)
     start = time.perf_counter()
     result = work()
+    finish(device)
     elapsed = time.perf_counter() - start
     del result
     case.clear()
     return elapsed * 1e3 / case.repeats
 
 
-def samples(case: Case, pass_: str, rounds: int) -> list[float]:
+def samples(case: Case, pass_: str, rounds: int, device: str) -> list[float]:
     """Milliseconds of each round, after a warm-up."""
     case.prepare(pass_)
     start = time.perf_counter()
-    timed(case, pass_)
+    timed(case, pass_, device)
     while time.perf_counter() - start < WARM_UP_S:
-        timed(case, pass_)
-    return [timed(case, pass_) for _ in range(rounds)]
+        timed(case, pass_, device)
+    return [timed(case, pass_, device) for _ in range(rounds)]
 
 
 def resident(field: str) -> float:
@@ -101,10 +120,10 @@ def first_step_memory(implementation: str, workload: Workload) -> float:
     small = replace(workload, shape={name: SMALL[name] for name in workload.shape})
     import cases
 
-    warm_up = cases.case(implementation, small)
+    warm_up = cases.case(implementation, small, "cpu")
     warm_up.prepare("train")
     warm_up.train()
-    case = cases.case(implementation, workload)
+    case = cases.case(implementation, workload, "cpu")
     case.prepare("train")
     try:
         Path("/proc/self/clear_refs").write_text("5")
@@ -119,6 +138,8 @@ def memory_in_fresh_process(workload: Workload, implementation: str, threads: in
     """`first_step_memory` of a process that has done nothing else."""
     command = [sys.executable, __file__, "--first-step-memory", "--threads", str(threads)]
     command += ["--workloads", workload.name, "--implementations", implementation]
+    if "batch" in workload.shape:
+        command += ["--batch", str(workload.shape["batch"])]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     if asked.returncode:
         raise PeersError(asked.stderr.strip().removeprefix("error: "))
@@ -128,7 +149,7 @@ def memory_in_fresh_process(workload: Workload, implementation: str, threads: in
 def derived(workload: Workload, gru: dict[str, list[float]], threads: int) -> Iterator[dict[str, Any]]:
     """EvNN's records from nn.GRU's samples and the fixed ratios, where there is one."""
     for pass_, measured in gru.items():
-        if (workload.name, pass_) in FALLBACK_MS:
+        if workload == NAMED[workload.name] and (workload.name, pass_) in FALLBACK_MS:
             gru_ms, evnn_ms = FALLBACK_MS[workload.name, pass_]
             scaled = [sample * evnn_ms / gru_ms for sample in measured]
             source = f"{FALLBACK_SOURCE}: {evnn_ms}/{gru_ms} ms"
@@ -139,13 +160,18 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The records of every workload and implementation asked for."""
     import cases
 
+    device = arguments.device
+    implementations = arguments.implementations
+    if device != "cpu" and EVNN in implementations:
+        print("EvNN is left out: it is built for the CPU here", file=sys.stderr)
+        implementations = [name for name in implementations if name != EVNN]
     evnn_check = None
-    if EVNN in arguments.implementations and cases.evnn_installed():
+    if EVNN in implementations and cases.evnn_installed():
         evnn_check = cases.check_evnn()
     for workload in arguments.workloads:
         passes = [pass_ for pass_ in arguments.passes if pass_ in workload.passes]
         gru: dict[str, list[float]] = {}
-        for implementation in arguments.implementations:
+        for implementation in implementations:
             if implementation not in workload.implementations:
                 continue
             if implementation == EVNN and evnn_check is None:
@@ -155,9 +181,9 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             memory = None
             if arguments.memory and "train" in passes:
                 memory = memory_in_fresh_process(workload, implementation, arguments.threads)
-            case = cases.case(implementation, workload)
+            case = cases.case(implementation, workload, device)
             for pass_ in passes:
-                times = samples(case, pass_, arguments.rounds)
+                times = samples(case, pass_, arguments.rounds, device)
                 if implementation == GRU:
                     gru[pass_] = times
                 yield record(
@@ -165,8 +191,9 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     implementation,
                     pass_,
                     times,
-                    backend=cases.backend(implementation),
+                    backend=cases.backend(implementation, device),
                     threads=arguments.threads,
+                    device=cases.card(device),
                     memory=memory if pass_ == "train" else None,
                     check=evnn_check if implementation == EVNN else None,
                 )
@@ -192,13 +219,21 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def counts(text: str) -> list[int]:
+    """A parser of comma-separated counts."""
+    return [positive(part.strip()) for part in text.split(",")]
+
+
 def arguments_of(argv: list[str] | None) -> argparse.Namespace:
     """The command line; workloads as `Workload`s."""
     parser = argparse.ArgumentParser(description="Time other libraries on the workloads of `egru-cpu bench`.")
     parser.add_argument("--list", action="store_true", help="print the workloads as JSON lines (needs no torch)")
-    parser.add_argument("--workloads", type=names(tuple(WORKLOADS)), default=list(WORKLOADS), metavar="A,B")
+    parser.add_argument("--workloads", type=names(tuple(NAMED)), default=list(WORKLOADS), metavar="A,B")
     parser.add_argument("--implementations", type=names(IMPLEMENTATIONS), default=list(IMPLEMENTATIONS), metavar="A,B")
     parser.add_argument("--pass", dest="passes", type=names(PASSES), default=list(PASSES), metavar="forward,train")
+    parser.add_argument("--batch", type=counts, metavar="N,N", help="samples at once, instead of the workload's own")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where torch computes (default: cpu)")
+    parser.add_argument("--no-tf32", action="store_true", help="on CUDA: keep cuDNN from multiplying in TF32")
     parser.add_argument("--threads", type=positive, default=cores(), help="default: all cores")
     parser.add_argument("--rounds", type=positive, default=5, help="samples of each (default: 5)")
     parser.add_argument("--memory", action="store_true", help="measure the first training step's memory too")
@@ -206,7 +241,15 @@ def arguments_of(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--check-evnn", action="store_true", help="only check that EvNN's gradients are right")
     parser.add_argument("--first-step-memory", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
-    arguments.workloads = [WORKLOADS[name] for name in arguments.workloads]
+    arguments.workloads = [NAMED[name] for name in arguments.workloads]
+    if arguments.batch:
+        try:
+            sized = [workload.with_batch(n) for workload in arguments.workloads for n in arguments.batch]
+        except ValueError as error:
+            parser.error(str(error))
+        arguments.workloads = sized
+    if arguments.memory and arguments.device != "cpu":
+        parser.error("--memory reads this process's memory, which is not the card's: leave it or --device out")
     return arguments
 
 
@@ -219,6 +262,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not any(set(arguments.implementations) & set(workload.implementations) for workload in arguments.workloads):
         raise PeersError("none of these implementations does any of these workloads: see --list")
     fix_threads(arguments.threads)
+    use_device(arguments.device, not arguments.no_tf32)
     import cases
 
     try:
@@ -234,7 +278,8 @@ def run(arguments: argparse.Namespace) -> None:
         for line in measure(arguments):
             memory = line["added_memory_mib"]
             print(
-                f"{line['workload']:10} {line['implementation']:13} {line['pass']:8} "
+                f"{line['workload']:10} {line['shape'].get('batch', '-'):>5} "
+                f"{line['implementation']:13} {line['pass']:8} "
                 f"{line['median_ms']:10.3f} ms  [{line['min_ms']:.3f}, {line['max_ms']:.3f}]"
                 + (f"  {memory:.1f} MiB" if memory is not None else "")
                 + ("  (derived)" if "derived_from" in line else ""),

@@ -19,7 +19,7 @@ import venv
 from datetime import datetime
 from pathlib import Path
 
-from peers import names, positive
+from peers import counts, names, positive
 from workloads import EVNN, ROOT, WORKLOADS, commit, cores, machine
 
 HERE = Path(__file__).resolve().parent
@@ -120,6 +120,8 @@ def measure(shell: Shell, arguments: argparse.Namespace, egru: str, python: str,
     """All sessions: each workload in turn, on both sides one after the other. The side that goes first
     changes with the session, so that neither always has the cooler machine."""
     common = ["--threads", str(arguments.threads), "--rounds", str(arguments.rounds), "--out", str(records)]
+    if arguments.batch:
+        common += ["--batch", ",".join(map(str, arguments.batch))]
     shares = ",".join(f"{share:g}" for share in arguments.activity)
     for session in range(arguments.sessions):
         # Memory does not vary as times do: once is enough.
@@ -155,7 +157,7 @@ def run(arguments: argparse.Namespace) -> None:
     table = shell.output([egru, "bench", "compare", str(records)])
     if shell.dry:
         return
-    title = f"# egru-cpu beside other libraries\n\n{described['cpu']}, {described['cores']} cores"
+    title = f"# {Path(egru).name} beside other libraries\n\n{described['cpu']}, {described['cores']} cores"
     detail = f"{arguments.threads} threads, {arguments.sessions} sessions of {arguments.rounds} rounds"
     (out / "summary.md").write_text(f"{title}; {detail}; commit {described['commit']}.\n\n```text\n{table}```\n")
     print(table, end="")
@@ -167,6 +169,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure egru-cpu and its peers in one run, in alternation.")
     parser.add_argument("--workloads", type=names(tuple(WORKLOADS)), default=list(WORKLOADS), metavar="A,B")
     parser.add_argument("--activity", type=activities, default=[0.05, 0.15, 1.0], metavar="SHARE,SHARE")
+    parser.add_argument("--batch", type=counts, metavar="N,N", help="samples at once, instead of the workload's own")
     parser.add_argument("--sessions", type=positive, default=3)
     parser.add_argument("--rounds", type=positive, default=5)
     parser.add_argument("--threads", type=positive, default=cores())

@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,12 @@ class Workload:
     implementations: tuple[str, ...]
     passes: tuple[str, ...] = PASSES
     input_activity: float = 1.0
+
+    def with_batch(self, samples: int) -> Workload:
+        """The same work on that many samples; raises ValueError of a workload that has no batch."""
+        if "batch" not in self.shape:
+            raise ValueError(f"{self.name} has no batch: leave it or --batch out")
+        return replace(self, shape={**self.shape, "batch": samples})
 
     def described(self) -> dict[str, Any]:
         """The workload as JSON."""
@@ -72,14 +78,22 @@ WORKLOADS: dict[str, Workload] = {
 }
 
 
-def machine() -> dict[str, Any]:
-    """The processor and system, in the form of a record."""
-    return {
+# A workload of a blink, to try an installation: only where it is asked for.
+TINY = _sequence("tiny", 6, 2, 5, 33)
+NAMED = {**WORKLOADS, TINY.name: TINY}
+
+
+def machine(device: str | None = None) -> dict[str, Any]:
+    """The processor and system, in the form of a record, and the card that computes where it is not the processor."""
+    described: dict[str, Any] = {
         "cpu": _processor(),
         "cores": cores(),
         "os": platform.system().lower(),
         "architecture": platform.machine(),
     }
+    if device is not None:
+        described["device"] = device
+    return described
 
 
 def cores() -> int:
@@ -116,11 +130,12 @@ def record(
     *,
     backend: str,
     threads: int,
+    device: str | None = None,
     memory: float | None = None,
     check: dict[str, Any] | None = None,
     derived_from: str | None = None,
 ) -> dict[str, Any]:
-    """One line of the records: `samples` are milliseconds, `memory` MiB."""
+    """One line of the records: `samples` are milliseconds, `memory` MiB, `device` a card's name."""
     line: dict[str, Any] = {
         "schema": SCHEMA,
         "implementation": implementation,
@@ -141,7 +156,7 @@ def record(
         "max_ms": round(max(samples), 5),
         "added_memory_mib": None if memory is None else round(memory, 1),
         "check": check,
-        "machine": machine(),
+        "machine": machine(device),
         "program": "benches/peers/peers.py",
         "commit": commit(),
     }

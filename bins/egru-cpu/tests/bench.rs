@@ -1,5 +1,7 @@
 //! `bench`: measuring, recording, comparing.
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_egru-cpu");
+
 mod common;
 
 use common::{arg, fails, json, succeeds};
@@ -72,6 +74,17 @@ fn a_measurement_is_checked_recorded_and_compared() {
     let ratio = peer["median_ms"].as_f64().unwrap() / first["ours"]["median_ms"].as_f64().unwrap();
     assert_eq!(first["peers"][0]["ratio"].as_f64().unwrap(), ratio);
     assert!(rows.iter().all(|row| row["pass"] == "forward" || row["peers"][0].is_null()));
+}
+
+#[test]
+fn a_batch_is_measured_and_recorded() {
+    let result =
+        json(&["bench", "tiny", "--batch", "1,3", "--rounds", "1", "--pass", "train", "--memory"]);
+    let batches: Vec<_> =
+        result["records"].as_array().unwrap().iter().map(|r| &r["shape"]["batch"]).collect();
+    assert_eq!(batches, [1, 3]);
+    let error = fails(&["bench", "tiny", "decoder", "--batch", "1"], 1);
+    assert!(error.contains("`decoder` has no batch"), "{error}");
 }
 
 #[test]

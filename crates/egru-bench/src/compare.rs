@@ -168,15 +168,11 @@ fn same_work(ours: &Record, peer: &Record) -> bool {
     (peer.activity.is_none() || peer.activity == ours.activity) && on_the_same(ours, peer)
 }
 
-/// The machine is the processor: how many cores a process may use is told differently by different programs.
+/// Whether two records are of the same pass of a workload at one shape, on as many threads of one machine.
 fn on_the_same(a: &Record, b: &Record) -> bool {
-    let machine = |record: &Record| {
-        let Machine { cpu, os, architecture, .. } = record.machine.clone();
-        (cpu, os, architecture)
-    };
     a.workload == b.workload
         && (a.shape, a.pass, a.threads) == (b.shape, b.pass, b.threads)
-        && machine(a) == machine(b)
+        && a.machine.is_same(&b.machine)
 }
 
 fn pooled(records: &[&Record]) -> Pooled {
@@ -326,11 +322,12 @@ fn divisions(rows: &[&ComparedRow]) -> String {
 }
 
 /// The columns that say what a row is about.
-const KEYS: [&str; 6] = ["workload", "pass", "threads", "activity", "backend", "products"];
+const KEYS: [&str; 7] = ["workload", "batch", "pass", "threads", "activity", "backend", "products"];
 
 fn keys(row: &ComparedRow) -> Vec<String> {
     vec![
         row.workload.clone(),
+        row.shape.batch().map_or_else(none, |samples| samples.to_string()),
         row.pass.to_string(),
         row.threads.to_string(),
         row.activity.map_or_else(none, |activity| activity.to_string()),
@@ -403,7 +400,7 @@ mod tests {
         assert!(compared.unmatched.is_empty());
         let text = markdown(&compared);
         assert!(
-            text.contains("| workload | pass |") && text.contains("nn.GRU, torch 2.9.0"),
+            text.contains("| workload | batch | pass |") && text.contains("nn.GRU, torch 2.9.0"),
             "{text}"
         );
         assert!(text.contains("20.00 [10.00, 30.00] | 60.00 [40.00, 80.00] (3.00×)"), "{text}");
@@ -442,6 +439,31 @@ mod tests {
         assert_eq!(text.matches("2 cores, linux x86_64. ").count(), 2, "one section each: {text}");
         assert_eq!(compared.unmatched.len(), 1);
         assert!(text.contains("- nn.LSTM on lm, train, 4 threads (time 70"), "{text}");
+    }
+
+    #[test]
+    fn batches_of_a_workload_are_kept_apart() {
+        let with = |implementation: &str, batch: usize, ms: f64| {
+            let record = example(implementation, Pass::Train, &[ms]);
+            let shape = Shape::Sequence { time: 70, batch, input: 750, hidden: 1350 };
+            Record { shape, ..record }
+        };
+        let records = [
+            with("nn.GRU", 128, 300.0),
+            with("nn.GRU", 1, 30.0),
+            with(OURS, 1, 10.0),
+            with(OURS, 128, 200.0),
+            with(OURS, 32, 70.0),
+        ];
+        let compared = compare(&records).unwrap();
+        let ratios: Vec<Vec<f64>> = compared
+            .rows
+            .iter()
+            .map(|row| row.peers.iter().map(|peer| peer.ratio).collect())
+            .collect();
+        assert_eq!(ratios, [vec![3.0], vec![1.5], vec![]]);
+        let text = markdown(&compared);
+        assert!(text.contains("| lm | 1 | train |") && text.contains("| lm | 128 |"), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use burn::tensor::TensorReadError;
+use burn::tensor::{ExecutionError, TensorReadError};
 use egru_ops::OpError;
 
 use crate::workload::Pass;
@@ -19,6 +19,9 @@ pub enum BenchError {
         /// Why.
         source: OpError,
     },
+    /// The device did not do what it was given.
+    #[error("the device failed: {0}")]
+    Device(#[from] ExecutionError),
     /// A result could not be read from the device.
     #[error("a result cannot be read from the device: {0}")]
     Read(#[from] TensorReadError),

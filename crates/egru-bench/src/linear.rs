@@ -1,11 +1,11 @@
 //! The one place that calls `event_linear`.
 
-use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use burn::tensor::{DType, Device, ExecutionError, Gradients, Tensor, TensorData};
 use egru::Execution;
 use egru_ops::event_linear;
 
 use crate::error::BenchError;
-use crate::outcome::{Outcome, gradient, wanted_gradient};
+use crate::outcome::{Outcome, gradient, read, read_gradient, wanted_gradient};
 use crate::problem::{Problem, SEED, Stream, normal, xavier};
 use crate::workload::Shape;
 
@@ -25,6 +25,15 @@ pub(crate) struct Trained {
     events: Tensor<2>,
     weight: Tensor<2>,
     gradients: Gradients,
+}
+
+impl Trained {
+    /// Waits for all results.
+    pub fn read(self) -> Result<(), ExecutionError> {
+        read_gradient(&self.events, &self.gradients)?;
+        read_gradient(&self.weight, &self.gradients)?;
+        read(self.out)
+    }
 }
 
 impl Linear {

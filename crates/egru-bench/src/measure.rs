@@ -1,6 +1,6 @@
 //! Times of a problem, each with the check that it passed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use egru::Products;
@@ -12,6 +12,9 @@ use crate::times::{Budget, Row, take_turns};
 use crate::verification::{Verified, verify};
 use crate::work::Work;
 use crate::workload::{Pass, products_name};
+
+/// How long a problem runs unrecorded before it is timed: a processor's or a card's clock rises under load.
+const WARM_UP: Duration = Duration::from_millis(500);
 
 /// What to time of a problem.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,11 +42,12 @@ pub struct Timed {
     pub check: Verified,
 }
 
-/// Checks the results of a problem, then times what the plan asks for, the alternatives taking turns.
+/// Checks the results of a problem, then times what the plan asks for, the alternatives taking turns. The clock stops
+/// when the device has finished.
 ///
 /// # Errors
 /// [`BenchError::CheckFailed`] where a result is wrong: nothing is timed then. [`BenchError::NoPass`] where the
-/// workload has none of the passes. The operation has no fused form on the device.
+/// workload has none of the passes. The operation has no fused form on the device, or the device fails.
 pub fn measure(problem: &Problem, plan: &Plan, device: &Device) -> Result<Vec<Timed>, BenchError> {
     let has = problem.workload.passes();
     let passes = plan.passes.iter().copied().filter(|pass| has.contains(pass));
@@ -60,16 +64,28 @@ pub fn measure(problem: &Problem, plan: &Plan, device: &Device) -> Result<Vec<Ti
         checks.push((products, verify(problem, products, device)?));
     }
 
-    let work = Work::new(problem, device);
+    let work = Work::new(problem, device)?;
     let names =
         alternatives.iter().map(|(pass, products)| format!("{pass} {}", products_name(*products)));
-    let budget = Budget { rounds: plan.rounds, limit: Duration::MAX };
-    let rows = take_turns(names, budget, |index| {
+    let run = |index: usize| {
         let (pass, products) = alternatives[index];
         work.run(pass, products)
-    })?;
+    };
+    let wait = || Ok(device.sync()?);
+    let begin = Instant::now();
+    for &(pass, products) in &alternatives {
+        work.read(pass, products)?;
+    }
+    while begin.elapsed() < WARM_UP {
+        for index in 0..alternatives.len() {
+            drop(run(index)?);
+            wait()?;
+        }
+    }
+    let budget = Budget { rounds: plan.rounds, limit: Duration::MAX };
+    let rows = take_turns(names, budget, wait, run)?;
     let mut timed = Vec::new();
-    for ((pass, products), row) in alternatives.into_iter().zip(rows) {
+    for (&(pass, products), row) in alternatives.iter().zip(rows) {
         let check = checks.iter().find(|(known, _)| *known == products);
         let check = check.expect("every choice of products was checked").1.clone();
         let samples = row.samples_ms.iter().map(|ms| ms / work.repeats() as f64).collect();

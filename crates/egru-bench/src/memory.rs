@@ -4,12 +4,13 @@ use burn::tensor::Device;
 use egru::Products;
 
 use crate::error::BenchError;
+use crate::machine::is_processor;
 use crate::problem::Problem;
 use crate::work::Work;
 use crate::workload::{Operand, Pass, Shape, Workload};
 
 /// The peak of this process's resident memory during its first training step of this size, above what was resident
-/// before it, in MiB; `None` where the system does not tell. A very small step comes before it, so that code that is
+/// before it, in MiB; `None` where the system does not tell, or where the device is not the processor. A very small step comes before it, so that code that is
 /// loaded when first called does not count. A process that has done other work keeps memory of it for use again,
 /// which then does not count either: measure in a fresh one.
 ///
@@ -25,8 +26,11 @@ pub fn first_step_memory(
         let workload = problem.workload.name;
         return Err(BenchError::NoPass { workload, asked: vec![Pass::Train], has });
     }
-    drop(Work::new(&small(problem), device).run(Pass::Train, products)?);
-    let work = Work::new(problem, device);
+    if !is_processor(device) {
+        return Ok(None);
+    }
+    drop(Work::new(&small(problem), device)?.run(Pass::Train, products)?);
+    let work = Work::new(problem, device)?;
     let before = reset_peak().and_then(|()| resident("VmRSS"));
     let results = work.run(Pass::Train, products)?;
     let peak = resident("VmHWM");

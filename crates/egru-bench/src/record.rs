@@ -227,6 +227,7 @@ pub(crate) mod tests {
                 cores: 2,
                 os: "linux".into(),
                 architecture: "x86_64".into(),
+                device: None,
             },
             program: "egru-cpu 0.1.0".into(),
             commit: None,

@@ -1,6 +1,6 @@
 //! The one place that calls `egru_sequence` and `egru_step`.
 
-use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use burn::tensor::{DType, Device, ExecutionError, Gradients, Tensor, TensorData};
 use egru::Execution;
 use egru_ops::{
     EgruInputs, EgruOutputs, EgruParams, EgruState, Keep, OpError, Zoneout, egru_sequence,
@@ -8,7 +8,7 @@ use egru_ops::{
 };
 
 use crate::error::BenchError;
-use crate::outcome::{Outcome, gradient, wanted_gradient};
+use crate::outcome::{Outcome, gradient, read, read_gradient, wanted_gradient};
 use crate::problem::{Calibration, Observation, Problem, SEED, Stream, normal, share, xavier};
 use crate::workload::Shape;
 
@@ -23,6 +23,7 @@ pub(crate) struct Layer {
 }
 
 /// A layer and its input: tensors of the plain device, which a training step takes to the autodiff device.
+#[derive(Clone)]
 pub(crate) struct Sequence {
     workload: &'static str,
     inputs: EgruInputs,
@@ -48,6 +49,11 @@ impl Layer {
             device: device.clone(),
             dtype,
         }
+    }
+
+    /// How many units it has.
+    pub fn units(&self) -> usize {
+        self.r.dims()[0]
     }
 
     /// The layer on an input of that many steps and samples.
@@ -95,6 +101,21 @@ pub(crate) struct Trained {
     y: Tensor<3>,
     leaves: EgruInputs,
     gradients: Gradients,
+}
+
+impl Trained {
+    /// Waits for all results.
+    pub fn read(self) -> Result<(), ExecutionError> {
+        let Self { y, leaves, gradients } = self;
+        read_gradient(&leaves.x, &gradients)?;
+        for matrix in [&leaves.w, &leaves.r] {
+            read_gradient(matrix, &gradients)?;
+        }
+        for vector in [&leaves.bias_w, &leaves.bias_r, &leaves.theta] {
+            read_gradient(vector, &gradients)?;
+        }
+        read(y)
+    }
 }
 
 impl Sequence {
@@ -171,10 +192,18 @@ impl Sequence {
         Ok(Outcome::of_output(self.forward(execution)?.y.try_to_vec_as()?))
     }
 
-    /// The output and all gradients of a training step from a random gradient of the output; that of the input
-    /// where it is wanted.
-    pub fn train_outcome(&self, execution: Execution) -> Result<Outcome, BenchError> {
-        let cotangent = self.cotangent.clone().autodiff();
+    /// The output and all gradients of a training step from a random gradient of the output, which is zero for the
+    /// samples that are not `kept`; that of the input where it is wanted.
+    pub fn train_outcome(
+        &self,
+        execution: Execution,
+        kept: &[bool],
+    ) -> Result<Outcome, BenchError> {
+        let of = &self.cotangent;
+        let factors: Vec<f32> = kept.iter().map(|&kept| if kept { 1.0 } else { 0.0 }).collect();
+        let factors = TensorData::new(factors, [1, kept.len(), 1]);
+        let factors = Tensor::<3>::from_data(factors, (&of.device(), of.dtype()));
+        let cotangent = (of.clone() * factors).autodiff();
         let Trained { y, leaves, gradients } = self.train_with(execution, |y| y * cotangent)?;
         let needs = leaves.x_needs_grad.map(Tensor::inner);
         let mut outcome = Outcome::of_output(y.try_to_vec_as()?);
@@ -190,15 +219,16 @@ impl Sequence {
     }
 
     /// The same sequence, one step at a time.
-    pub fn stepwise(self) -> Stepwise {
+    pub fn stepwise(self) -> Result<Stepwise, BenchError> {
         let x = &self.inputs.x;
         let [time, batch, channels] = x.dims();
         // Copies: a slice may be a view, which each step would then make contiguous.
         let step = |t: usize| {
             let step = x.clone().slice([t..t + 1]).reshape([1, batch, channels]);
-            Tensor::from_data(step.into_data(), (&x.device(), x.dtype()))
+            Ok(Tensor::from_data(step.try_into_data()?, (&x.device(), x.dtype())))
         };
-        Stepwise { steps: (0..time).map(step).collect(), sequence: self }
+        let steps = (0..time).map(step).collect::<Result<_, BenchError>>()?;
+        Ok(Stepwise { steps, sequence: self })
     }
 }
 

@@ -55,18 +55,23 @@ pub(crate) fn min_median_max(values: &[f64]) -> (f64, f64, f64) {
 /// take turns, so that a machine that slows down slows all of them down. What `run` returns is dropped
 /// after the clock has stopped.
 ///
+/// `wait` returns when everything that was started has been done: a device may compute later than it is told to. It
+/// is called before the clock starts, so that no sample pays for another, and before it stops.
+///
 /// # Errors
-/// The first error of `run`.
+/// The first error of `run` or `wait`.
 ///
 /// ```
 /// use egru_bench::{Budget, take_turns};
-/// let rows = take_turns(["a", "b"], Budget::default(), |_| Ok::<(), ()>(())).unwrap();
+/// let (wait, run) = (|| Ok::<(), ()>(()), |_| Ok(()));
+/// let rows = take_turns(["a", "b"], Budget::default(), wait, run).unwrap();
 /// assert_eq!(rows[1].path, "b");
 /// assert!(rows[0].min_ms <= rows[0].median_ms && rows[0].median_ms <= rows[0].max_ms);
 /// ```
 pub fn take_turns<T, E>(
     names: impl IntoIterator<Item = impl Into<String>>,
     budget: Budget,
+    mut wait: impl FnMut() -> Result<(), E>,
     mut run: impl FnMut(usize) -> Result<T, E>,
 ) -> Result<Vec<Row>, E> {
     let names: Vec<String> = names.into_iter().map(Into::into).collect();
@@ -80,8 +85,10 @@ pub fn take_turns<T, E>(
             break;
         }
         for (index, times) in times.iter_mut().enumerate() {
+            wait()?;
             let begin = Instant::now();
             let result = run(index)?;
+            wait()?;
             times.push(1e3 * begin.elapsed().as_secs_f64());
             drop(result);
         }
@@ -91,6 +98,8 @@ pub fn take_turns<T, E>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     #[test]
@@ -104,26 +113,29 @@ mod tests {
 
     #[test]
     fn alternatives_take_turns_after_a_warm_up() {
-        let mut order = Vec::new();
-        let budget = Budget { rounds: 2, limit: Duration::MAX };
-        let rows = take_turns(["a", "b"], budget, |index| {
-            order.push(index);
+        let order = RefCell::new(String::new());
+        let note = |text: &str| {
+            order.borrow_mut().push_str(text);
             Ok::<(), ()>(())
-        });
+        };
+        let budget = Budget { rounds: 2, limit: Duration::MAX };
+        let rows = take_turns(["a", "b"], budget, || note("."), |index| note(["a", "b"][index]));
         assert_eq!(rows.unwrap().len(), 2);
-        assert_eq!(order, [0, 1, 0, 1, 0, 1]);
+        assert_eq!(order.into_inner(), "ab.a..b..a..b.", "each sample between two waits");
     }
 
     #[test]
     fn a_spent_budget_leaves_one_round() {
         let mut runs = 0;
         let budget = Budget { rounds: 9, limit: Duration::ZERO };
-        take_turns(["a"], budget, |_| {
+        let wait = || Ok::<(), &str>(());
+        take_turns(["a"], budget, wait, |_| {
             runs += 1;
-            Ok::<(), ()>(())
+            Ok(())
         })
         .unwrap();
         assert_eq!(runs, 2, "the warm-up and one round");
-        assert_eq!(take_turns(["a"], budget, |_| Err::<(), _>("no")), Err("no"));
+        assert_eq!(take_turns(["a"], budget, wait, |_| Err::<(), _>("no")), Err("no"));
+        assert_eq!(take_turns(["a"], budget, || Err("lost"), |_| Ok(())), Err("lost"));
     }
 }

@@ -7,6 +7,7 @@ use egru::{Execution, Products};
 
 use crate::error::BenchError;
 use crate::linear::Linear;
+use crate::outcome::read;
 use crate::problem::{Problem, SEED, STREAM_STEPS};
 use crate::sequence::{Layer, Sequence, Stepwise};
 use crate::workload::{Pass, Shape};
@@ -20,7 +21,7 @@ use crate::workload::{Pass, Shape};
 ///
 /// let device = Device::flex();
 /// let (problem, _) = Problem::calibrated(TINY, 0.15, &device)?;
-/// let work = Work::new(&problem, &device);
+/// let work = Work::new(&problem, &device)?;
 /// let results = work.run(Pass::Train, Products::Auto)?;
 /// # drop(results);
 /// # Ok::<(), egru_bench::BenchError>(())
@@ -35,9 +36,12 @@ enum Kind {
 
 impl Work {
     /// Makes the tensors of the problem.
-    pub fn new(problem: &Problem, device: &Device) -> Self {
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn new(problem: &Problem, device: &Device) -> Result<Self, BenchError> {
         let steps = problem.steps();
-        Self(match problem.workload.shape {
+        Ok(Self(match problem.workload.shape {
             Shape::Linear { rows, .. } => {
                 Kind::Linear(Linear::new(problem, rows, device, DType::F32))
             }
@@ -45,12 +49,12 @@ impl Work {
                 let layer = Layer::new(problem, device, DType::F32);
                 let sequence = layer.on(problem, steps, batch, SEED);
                 if problem.workload.is_stream() {
-                    Kind::Stream(sequence.stepwise())
+                    Kind::Stream(sequence.stepwise()?)
                 } else {
                     Kind::Sequence(sequence)
                 }
             }
-        })
+        }))
     }
 
     /// How many times [`run`](Self::run) does the work: a stream takes many steps.
@@ -59,7 +63,8 @@ impl Work {
     }
 
     /// Does the work once, along the fused form. Returns what it computed, which is to be dropped when the clock
-    /// has stopped. A stream has no training step and does inference.
+    /// has stopped; a device may not have computed it yet ([`Device::sync`] waits). A stream has no training step
+    /// and does inference.
     ///
     /// # Errors
     /// The operation has no fused form on the device.
@@ -72,5 +77,24 @@ impl Work {
             (Kind::Linear(linear), Pass::Forward) => Box::new(linear.forward(execution)?),
             (Kind::Linear(linear), Pass::Train) => Box::new(linear.train(execution)?),
         })
+    }
+
+    /// Does the work once and reads all of its results: a device that computes later tells only then that it could
+    /// not, for want of memory for instance, and would otherwise seem fast.
+    ///
+    /// # Errors
+    /// The operation has no fused form on the device, or the device cannot do the work.
+    pub fn read(&self, pass: Pass, products: Products) -> Result<(), BenchError> {
+        let execution = Execution::fused(products);
+        match (&self.0, pass) {
+            (Kind::Sequence(sequence), Pass::Forward) => read(sequence.forward(execution)?.y)?,
+            (Kind::Sequence(sequence), Pass::Train) => sequence.train(execution)?.read()?,
+            (Kind::Stream(stream), _) => {
+                stream.run(execution, |state| Ok(read(state.y.clone())?))?
+            }
+            (Kind::Linear(linear), Pass::Forward) => read(linear.forward(execution)?)?,
+            (Kind::Linear(linear), Pass::Train) => linear.train(execution)?.read()?,
+        }
+        Ok(())
     }
 }

@@ -42,6 +42,16 @@ pub enum Shape {
     },
 }
 
+impl Shape {
+    /// Samples, of a layer over sequences.
+    pub fn batch(self) -> Option<usize> {
+        match self {
+            Self::Sequence { batch, .. } => Some(batch),
+            Self::Linear { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -195,6 +205,17 @@ impl Workload {
         }
     }
 
+    /// The same work on that many samples; `None` of a workload that has rows instead of samples.
+    pub fn with_batch(self, samples: usize) -> Option<Self> {
+        match self.shape {
+            Shape::Sequence { time, input, hidden, .. } => {
+                let shape = Shape::Sequence { time, batch: samples, input, hidden };
+                Some(Self { shape, ..self })
+            }
+            Shape::Linear { .. } => None,
+        }
+    }
+
     /// Whether a step is taken at a time: see [`Workload::shape`].
     pub fn is_stream(&self) -> bool {
         matches!(self.shape, Shape::Sequence { time: 1, .. })
@@ -235,6 +256,16 @@ mod tests {
             assert_eq!(products_name(products), name);
         }
         assert!(products_named("few").unwrap_err().to_string().contains("auto, events, dense"));
+    }
+
+    #[test]
+    fn a_batch_changes_nothing_else() {
+        let smnist: Workload = "smnist".parse().unwrap();
+        assert_eq!(smnist.with_batch(32), Some(smnist));
+        let one = smnist.with_batch(1).unwrap();
+        assert_eq!(one.shape, Shape::Sequence { time: 196, batch: 1, input: 1, hidden: 590 });
+        assert_eq!(Workload { shape: smnist.shape, ..one }, smnist);
+        assert_eq!("decoder".parse::<Workload>().unwrap().with_batch(1), None);
     }
 
     #[test]

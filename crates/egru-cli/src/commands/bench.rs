@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use egru::Products;
 use egru_bench::{
     Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records, commit_here,
-    compare, first_step_memory, markdown, measure, products_name, read_records,
+    compare, first_step_memory, is_processor, markdown, measure, products_name, read_records,
 };
 use serde_json::{Value, json};
 
@@ -30,13 +30,13 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
         return memory_of_this_process(context, args, &device);
     }
     let origin = Origin {
-        backend,
         threads: egru_kernels::threads(),
-        machine: Machine::here(),
+        machine: Machine { device: card(context, &backend, &device), ..Machine::here() },
+        backend,
         program: place::program(context),
         commit: commit_here(),
     };
-    let workloads = if args.workloads.is_empty() { &WORKLOADS[..] } else { &args.workloads };
+    let workloads = workloads(args)?;
     let out = context.out;
     if let Some(path) = &args.out {
         // What cannot be kept is not worth measuring.
@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
     out.say(format!("{}, {} threads, {}", origin.backend, origin.threads, origin.machine))?;
     out.say(HEAD.join("  "))?;
     let mut all = Vec::new();
-    for &workload in workloads {
+    for workload in workloads {
         for &activity in &args.activity {
             let records = records(args, workload, activity, &device, &origin)?;
             if let Some(path) = &args.out {
@@ -59,6 +59,34 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
     }
     out.finish(&json!({ "records": all }))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of the card that computes; `None` where the processor does.
+fn card(context: &Context<'_>, backend: &str, device: &Device) -> Option<String> {
+    if is_processor(device) {
+        return None;
+    }
+    let name = backend.split_once(':').map_or(backend, |(name, _)| name);
+    let entry = context.backends.iter().find(|entry| entry.name == name)?;
+    let listed = (entry.devices)();
+    let is_it = |index: &str| (entry.device)(index).is_ok_and(|other| other == *device);
+    // A backend's default device may be none of those that it lists: it is one of them under another name.
+    let found = listed.iter().find(|(index, _)| is_it(index)).or(listed.first());
+    Some(found.map_or_else(|| backend.to_owned(), |(_, card)| card.clone()))
+}
+
+/// What to time: the workloads asked for, or all of them, each with every batch asked for, or its own.
+fn workloads(args: &BenchArgs) -> anyhow::Result<Vec<Workload>> {
+    let named = if args.workloads.is_empty() { &WORKLOADS[..] } else { &args.workloads };
+    if args.batch.is_empty() {
+        return Ok(named.to_vec());
+    }
+    let sizes = named.iter().flat_map(|w| args.batch.iter().map(move |&samples| (w, samples)));
+    let sized = sizes.map(|(workload, samples)| {
+        let error = || format!("`{}` has no batch: leave it or --batch out", workload.name);
+        workload.with_batch(usize::from(samples)).with_context(error)
+    });
+    sized.collect()
 }
 
 /// Checks and times a workload at one activity.
@@ -101,6 +129,7 @@ fn memory_of_a_process(
         .arg(format!("--products={}", products_name(products)))
         .arg(format!("--backend={}", origin.backend))
         .arg(format!("--threads={}", origin.threads))
+        .args(problem.workload.shape.batch().map(|samples| format!("--batch={samples}")))
         .output()
         .context("cannot start this program again to measure memory")?;
     if !output.status.success() {
@@ -115,7 +144,7 @@ fn memory_of_a_process(
 /// What [`memory_of_a_process`] starts.
 fn memory_of_this_process(context: &Context<'_>, args: &BenchArgs, device: &Device) -> Outcome {
     let (&[workload], &[activity], &[products], Some(calibration)) =
-        (&args.workloads[..], &args.activity[..], &args.products[..], args.first_step_memory)
+        (&workloads(args)?[..], &args.activity[..], &args.products[..], args.first_step_memory)
     else {
         bail!("--first-step-memory takes one workload, one activity and one choice of products");
     };
@@ -128,8 +157,9 @@ fn memory_of_this_process(context: &Context<'_>, args: &BenchArgs, device: &Devi
 }
 
 /// The head of the table whose rows [`row`] makes.
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "workload ",
+    "batch",
     "pass   ",
     "products",
     "activity",
@@ -150,6 +180,7 @@ fn row(record: &Record) -> String {
     let difference = record.check.as_ref().map(|check| check.max_relative_difference);
     let cells = [
         record.workload.clone(),
+        record.shape.batch().map_or_else(|| "–".to_owned(), |samples| samples.to_string()),
         record.pass.to_string(),
         record.products.clone().unwrap_or_default(),
         optional(record.activity, 2),
@@ -163,7 +194,11 @@ fn row(record: &Record) -> String {
     ];
     let padded = cells.iter().zip(HEAD).enumerate().map(|(column, (cell, head))| {
         let width = head.chars().count();
-        if column < 3 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        if [0, 2, 3].contains(&column) {
+            format!("{cell:<width$}")
+        } else {
+            format!("{cell:>width$}")
+        }
     });
     padded.collect::<Vec<_>>().join("  ")
 }
