@@ -48,6 +48,9 @@ pub struct Progress {
     pub batches: usize,
     /// Optimiser steps of the whole run.
     pub steps: usize,
+    /// Devices that shared a step.
+    #[serde(default = "one")]
+    pub devices: usize,
     /// Sums over the batches done of the epoch under way.
     pub tally: Tally,
     /// The learning rate of the last optimiser step.
@@ -60,6 +63,11 @@ pub struct Progress {
     pub seconds: f64,
     /// Wall time spent so far on the epoch under way, in seconds.
     pub epoch_seconds: f64,
+}
+
+/// Checkpoints from before there could be several devices do not tell their number.
+fn one() -> usize {
+    1
 }
 
 impl Progress {

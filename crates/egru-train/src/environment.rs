@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::run_dir::RunDir;
-use crate::{TrainError, files};
+use crate::{Strategy, TrainError, TrainOptions, files};
 
 /// What the caller knows about itself, and this crate cannot: libraries choose no backend and read no
 /// command line.
@@ -14,8 +14,10 @@ use crate::{TrainError, files};
 pub struct Caller {
     /// Program and version, such as `egru-cpu 0.1.0`.
     pub program: String,
-    /// The backend's name.
+    /// The name of the backend, or of the first device's.
     pub backend: String,
+    /// The names of the devices that train.
+    pub devices: Vec<String>,
     /// Features compiled in.
     pub features: Vec<String>,
     /// Threads of the kernels: a resumed run gives the same bits with the same number.
@@ -29,6 +31,7 @@ pub struct Caller {
 struct Environment<'a> {
     #[serde(flatten)]
     caller: &'a Caller,
+    strategy: Strategy,
     /// The commit of the working directory, where it is a git checkout.
     commit: Option<String>,
     machine: Machine,
@@ -40,9 +43,10 @@ struct Environment<'a> {
 
 impl<'a> Environment<'a> {
     /// Describes this process and machine.
-    fn of(caller: &'a Caller, data: &'a [FileRecord]) -> Self {
+    fn of(options: &'a TrainOptions, data: &'a [FileRecord]) -> Self {
         Self {
-            caller,
+            caller: &options.caller,
+            strategy: options.strategy,
             commit: commit_here(),
             machine: Machine::here(),
             version: env!("CARGO_PKG_VERSION"),
@@ -54,7 +58,7 @@ impl<'a> Environment<'a> {
 /// Adds this session to the run's `environment.json`.
 pub(crate) fn append_session(
     run: &RunDir,
-    caller: &Caller,
+    options: &TrainOptions,
     data: &[FileRecord],
 ) -> Result<(), TrainError> {
     let path = run.environment();
@@ -64,7 +68,7 @@ pub(crate) fn append_session(
     } else {
         Vec::new()
     };
-    sessions.push(serde_json::to_value(Environment::of(caller, data)).map_err(json)?);
+    sessions.push(serde_json::to_value(Environment::of(options, data)).map_err(json)?);
     let text = serde_json::to_string_pretty(&sessions).map_err(json)?;
     Ok(files::write_atomic(&path, text.as_bytes())?)
 }

@@ -84,10 +84,36 @@ pub enum TrainError {
         needs: &'static str,
     },
     /// A number cannot be read from the device.
-    #[error(
-        "cannot read from the device: {0:?}; the device may be out of memory: lower training.batch_size"
-    )]
+    #[error("cannot read from the device: {0:?}; if its memory is full, lower training.batch_size")]
     Device(TensorReadError),
+    /// The devices have no all-reduce.
+    #[error(
+        "these devices cannot add gradients among themselves ({problem}); use the strategy multi-device"
+    )]
+    NoAllReduce {
+        /// What Burn says.
+        problem: String,
+    },
+    /// One device cannot be two partners of an all-reduce.
+    #[error(
+        "distributed data parallel needs different devices, and {device} is named twice; name it once, or use the strategy multi-device"
+    )]
+    RepeatedDevice {
+        /// The device.
+        device: String,
+    },
+    /// A device failed in the middle of a step.
+    #[error(
+        "device {number} of {devices} failed: {problem}; resume the run, without this device if it fails again"
+    )]
+    Worker {
+        /// Its position among the devices, counted from 1.
+        number: usize,
+        /// How many there are.
+        devices: usize,
+        /// What it says.
+        problem: String,
+    },
     /// burn-train stopped for a reason of its own.
     #[error("training stopped: {0}")]
     Stopped(String),

@@ -105,6 +105,7 @@ pub(crate) fn summary<C: Cell>(
     Summary {
         recipe: recipe.name.clone(),
         backend: options.caller.backend.clone(),
+        devices: options.caller.devices.clone(),
         cell: C::NAME.to_owned(),
         seed: recipe.seed,
         epochs: progress.epochs,

@@ -38,6 +38,7 @@ mod seed;
 mod strategy;
 mod train;
 mod trainee;
+mod workers;
 
 pub mod checkpoint;
 pub mod clip;
@@ -55,7 +56,7 @@ pub use error::TrainError;
 pub use events::{EventSink, TrainEvent};
 pub use files::{FileError, write_atomic};
 pub use inspect::InspectRequest;
-pub use options::TrainOptions;
+pub use options::{Strategy, TrainOptions};
 pub use recipe::{Recipe, RecipeError};
 pub use registry::{Experiment, Registry};
 pub use run_dir::RunDir;

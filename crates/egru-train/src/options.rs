@@ -5,11 +5,26 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use burn::train::Interrupter;
+use serde::Serialize;
 
 use crate::environment::Caller;
 use crate::events::{EventSink, TrainEvent};
 
-/// What the caller decides about a run; none of it changes the result beyond rounding.
+/// How devices put the gradients of one step together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Gradients are copied to the first device and added there. Any devices will do, of different
+    /// backends too.
+    #[default]
+    MultiDevice,
+    /// Distributed data parallel: the devices add gradients among themselves while they go backward
+    /// (all-reduce). Only for different devices of one backend that can do so: in Burn 0.22, CUDA.
+    Ddp,
+}
+
+/// What the caller decides about a run; none of it changes the result beyond rounding, except that each
+/// training step takes a batch per device.
 ///
 /// The network is never used: a caller that may fetch data does so before
 /// (see [`egru_data::DatasetConfig::files`]).
@@ -17,6 +32,11 @@ use crate::events::{EventSink, TrainEvent};
 pub struct TrainOptions {
     /// The device, without autodiff.
     pub device: Device,
+    /// More devices, each of which takes a batch of every training step beside `device`. The same device
+    /// may be there several times.
+    pub more_devices: Vec<Device>,
+    /// How they put the gradients together.
+    pub strategy: Strategy,
     /// Who calls, for `environment.json` and the summary.
     pub caller: Caller,
     /// Where data sets lie.
@@ -36,6 +56,8 @@ impl TrainOptions {
     pub fn new(device: Device, runs: impl Into<PathBuf>) -> Self {
         Self {
             device,
+            more_devices: Vec::new(),
+            strategy: Strategy::default(),
             caller: Caller::default(),
             data_root: None,
             runs: runs.into(),
@@ -43,6 +65,12 @@ impl TrainOptions {
             dashboard: false,
             events: Arc::new(|_| {}),
         }
+    }
+
+    /// All the devices that train, with autodiff.
+    pub(crate) fn devices(&self) -> Vec<Device> {
+        let all = std::iter::once(&self.device).chain(&self.more_devices);
+        all.map(|device| device.clone().autodiff()).collect()
     }
 
     pub(crate) fn notice(&self, text: String) {

@@ -9,7 +9,8 @@
 //! use egru_train::report_data::{EpochRecord, Inspection, RunHistory, Split, Summary};
 //!
 //! let summary = Summary {
-//!     recipe: "demo".into(), backend: "flex".into(), cell: "egru".into(), seed: 1, epochs: 1,
+//!     recipe: "demo".into(), backend: "flex".into(), devices: vec!["flex".into()], cell: "egru".into(),
+//!     seed: 1, epochs: 1,
 //!     best_epoch: Some(1), seconds: 3.5, train_loss: Some(0.4), valid_loss: Some(0.5),
 //!     valid_accuracy: Some(0.9), test_loss: Some(0.5), test_accuracy: Some(0.91),
 //!     activity_sparsity: Some(0.8), backward_sparsity: Some(0.5), effective_macs: Some(1e5),

@@ -105,6 +105,9 @@ pub struct Summary {
     pub recipe: String,
     /// Name of the backend, as the caller gave it.
     pub backend: String,
+    /// Names of the devices that shared a training step, as the caller gave them.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// Name of the cell.
     pub cell: String,
     /// The run's seed.

@@ -4,8 +4,10 @@
 //! clips gradients tensor by tensor, checkpoints only between epochs and panics where this one
 //! returns an error, so the loop is ours:
 //!
-//! - Before each batch the device's generator is seeded from (run seed, epoch, batch), so that a
+//! - For each batch the device's generator is seeded from (run seed, epoch, batch), so that a
 //!   resumed run draws the same masks without storing any generator's state.
+//! - Several devices take consecutive batches of the one feed: a step on N devices computes what a step
+//!   that accumulates N batches on one device computes.
 //! - Loss and gradient norm must be finite before the optimiser may touch the parameters.
 //! - An interruption is answered after the optimiser step at hand, with a checkpoint.
 
@@ -13,8 +15,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use burn::data::dataloader::DataLoader;
-use burn::optim::GradientsAccumulator;
+use burn::data::dataloader::{DataLoader, DataLoaderIterator};
+use burn::data::dataset::DatasetError;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::Device;
 use burn::train::metric::store::{Aggregate, Split as BurnSplit};
 use burn::train::{
     EventProcessorError, EventProcessorTraining, InferenceStep, Learner, LearnerEvent,
@@ -24,7 +28,6 @@ use burn::train::{
 use egru::Cell;
 use egru_data::Batch;
 
-use crate::TrainError;
 use crate::capture::Capture;
 use crate::checkpoint::{CheckpointError, Checkpoints, Progress, Snapshot};
 use crate::clip;
@@ -37,6 +40,8 @@ use crate::run_dir::RunDir;
 use crate::seed::seed_of;
 use crate::tally::Tally;
 use crate::trainee::{Figures, Trainee};
+use crate::workers::{Portion, Workers};
+use crate::{Strategy, TrainError};
 
 /// How the loop ended, short of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,8 @@ pub(crate) struct EpochLoop {
     pub(crate) run: RunDir,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) train: Feed,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) strategy: Strategy,
     pub(crate) score: Score,
     pub(crate) events: EventSink,
     /// Where the run stands; at the end, where it got to.
@@ -77,6 +84,7 @@ impl<C: Cell> SupervisedLearningStrategy<Trainee<C>> for EpochLoop {
             learner,
             train,
             valid,
+            workers: Workers::new(&self.devices, self.strategy),
             capture: Capture::new(),
             last_checkpoint: self.checkpoints.list().ok().and_then(|mut all| all.pop()),
             started: Instant::now(),
@@ -97,6 +105,7 @@ struct Session<'a, C: Cell> {
     learner: Learner<Trainee<C>>,
     train: Arc<dyn DataLoader<Batch>>,
     valid: Arc<dyn DataLoader<Batch>>,
+    workers: Workers<C>,
     capture: Capture<Trainee<C>>,
     progress: Progress,
     last_checkpoint: Option<PathBuf>,
@@ -144,21 +153,11 @@ impl<C: Cell> Session<'_, C> {
         self.plan.train.seek(epoch, self.progress.batches);
         let train = self.train.clone();
         let mut feed = train.iter();
+        let per_step = self.plan.recipe.training.accumulate * self.plan.devices.len();
         while self.progress.batches < batches {
-            let group = self.plan.recipe.training.accumulate.min(batches - self.progress.batches);
-            let mut accumulator = GradientsAccumulator::new();
-            let mut tally = Tally::default();
-            for offset in 0..group {
-                let Some(batch) = feed.next() else { break };
-                let seed = seed_of(self.plan.recipe.seed, epoch, self.progress.batches + offset);
-                self.learner.model().device().seed(seed);
-                let output = self.learner.train_step(batch?);
-                let figures = output.item.0?;
-                self.require_finite("the loss", figures.loss, epoch)?;
-                tally.add(&figures)?;
-                accumulator.accumulate(&self.learner.model(), output.grads);
-            }
-            self.optimise(accumulator, group, &mut tally, epoch)?;
+            let group = per_step.min(batches - self.progress.batches);
+            let (gradients, mut tally) = self.mean_gradients(feed.as_mut(), group, epoch)?;
+            self.optimise(gradients, &mut tally, epoch)?;
             self.progress.batches += group;
             self.progress.steps += 1;
             self.progress.learning_rate = Some(self.learner.lr_current().base());
@@ -194,19 +193,44 @@ impl<C: Cell> Session<'_, C> {
         Ok(Some(record))
     }
 
-    /// One optimiser step with the mean of `group` gradients.
-    fn optimise(
-        &mut self,
-        mut accumulator: GradientsAccumulator<Trainee<C>>,
+    /// The mean of the gradients of the next `group` batches, and the batches' sums.
+    fn mean_gradients(
+        &self,
+        feed: &mut dyn DataLoaderIterator<Batch>,
         group: usize,
-        tally: &mut Tally,
         epoch: usize,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(GradientsParams, Tally), TrainError> {
         let model = self.learner.model();
+        let mut accumulator = GradientsAccumulator::new();
+        let mut tally = Tally::default();
+        let batches: Vec<usize> = (self.progress.batches..).take(group).collect();
+        for round in batches.chunks(self.plan.devices.len()) {
+            let portion = |(&batch, data): (&usize, Result<Batch, DatasetError>)| {
+                Ok(Portion { batch: data?, seed: seed_of(self.plan.recipe.seed, epoch, batch) })
+            };
+            let portions = round.iter().zip(&mut *feed).map(portion);
+            let portions = portions.collect::<Result<Vec<_>, TrainError>>()?;
+            for (gradients, figures) in self.workers.step(&model, portions)? {
+                self.require_finite("the loss", figures.loss, epoch)?;
+                tally.add(&figures)?;
+                accumulator.accumulate(&model, gradients);
+            }
+        }
         let mut gradients = accumulator.grads();
         if group > 1 {
             clip::scale(&model, &mut gradients, 1.0 / group as f64);
         }
+        Ok((gradients, tally))
+    }
+
+    /// One optimiser step.
+    fn optimise(
+        &mut self,
+        mut gradients: GradientsParams,
+        tally: &mut Tally,
+        epoch: usize,
+    ) -> Result<(), TrainError> {
+        let model = self.learner.model();
         let limit = self.plan.recipe.training.clip_norm;
         let norm = clip::clip_global_norm(&model, &mut gradients, limit)?;
         self.require_finite("the gradient norm", norm, epoch)?;

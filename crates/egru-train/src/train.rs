@@ -13,7 +13,7 @@ use burn::train::{Learner, SupervisedTraining, TrainingStrategy};
 use egru::Cell;
 use egru_data::{Output, Splits};
 
-use crate::checkpoint::{Architecture, CheckpointError, Checkpoints, Snapshot};
+use crate::checkpoint::{Architecture, CheckpointError, Checkpoints, Progress, Snapshot};
 use crate::environment;
 use crate::evaluate::{Evaluation, summary};
 use crate::events::{SinkRenderer, TrainEvent};
@@ -24,7 +24,7 @@ use crate::report_data::{RunHistory, Split, Summary};
 use crate::run_dir::RunDir;
 use crate::strategy::{Ended, EpochLoop};
 use crate::trainee::Trainee;
-use crate::{TrainError, TrainOptions, optimise};
+use crate::{TrainError, TrainOptions, optimise, workers};
 
 /// Thresholds, by the name that event-based cells give them.
 const THRESHOLDS: &str = "theta";
@@ -36,6 +36,7 @@ pub(crate) fn start<C: Cell>(
 ) -> Result<Summary, TrainError> {
     let splits = recipe.data.load(options.data_root.as_deref(), recipe.seed)?;
     let trainee = trainee::<C>(recipe, &splits, options)?;
+    let _all_reduce = workers::start_all_reduce(options)?;
     let run = RunDir::create(&options.runs, recipe)?;
     go(recipe, &run, &splits, trainee, None, options)
 }
@@ -48,6 +49,7 @@ pub(crate) fn resume<C: Cell>(
 ) -> Result<Summary, TrainError> {
     let splits = recipe.data.load(options.data_root.as_deref(), recipe.seed)?;
     let trainee = trainee::<C>(recipe, &splits, options)?;
+    let _all_reduce = workers::start_all_reduce(options)?;
     let snapshot = match checkpoints(run, &trainee).newest(&|text| options.notice(text)) {
         Ok(snapshot) => Some(snapshot),
         Err(CheckpointError::None { .. }) => {
@@ -105,22 +107,35 @@ fn go<C: Cell>(
 
     let thresholds = has_events.then(|| ParamGroup::from_predicate(THRESHOLDS));
     let mut optimiser = optimise::optimiser(&recipe.optimiser, thresholds.as_ref());
-    let steps_per_epoch = train.batches().div_ceil(recipe.training.accumulate);
+    let devices = options.devices();
+    let batches_per_step = recipe.training.accumulate * devices.len();
+    let steps_per_epoch = train.batches().div_ceil(batches_per_step);
     let mut scheduler = optimise::scheduler(recipe, steps_per_epoch, thresholds.as_ref())?;
-    let (progress, history) = match snapshot {
-        None => (Default::default(), run.rewind(0)?),
+    let (mut progress, history) = match snapshot {
+        None => (Progress::default(), run.rewind(0)?),
         Some(Snapshot { model, optimiser: moments, scheduler: rate, progress }) => {
             trainee = restored(trainee, model, run)?;
             let moments = OptimizerRecord::from_bytes(moments).map_err(|e| unreadable(run, &e))?;
-            let rate = LrSchedulerRecord::from_bytes(rate).map_err(|e| unreadable(run, &e))?;
             optimiser = optimiser.load_record(moments);
-            scheduler = scheduler.load_record(rate);
+            if progress.devices == devices.len() {
+                let rate = LrSchedulerRecord::from_bytes(rate).map_err(|e| unreadable(run, &e))?;
+                scheduler = scheduler.load_record(rate);
+            } else {
+                options.notice(other_devices(&progress, devices.len(), recipe));
+                // The record counts steps of another size: go where the epoch says.
+                let done =
+                    progress.epochs * steps_per_epoch + progress.batches.div_ceil(batches_per_step);
+                for _ in 0..done {
+                    scheduler.step();
+                }
+            }
             let history = run.rewind(progress.records)?;
             (progress, history)
         }
     };
 
-    environment::append_session(run, &options.caller, &splits.provenance)?;
+    progress.devices = devices.len();
+    environment::append_session(run, options, &splits.provenance)?;
     (options.events)(TrainEvent::Started {
         run_dir: run.path().to_owned(),
         task: splits.train.spec().to_string(),
@@ -138,6 +153,8 @@ fn go<C: Cell>(
         run: run.clone(),
         checkpoints: checkpoints.clone(),
         train: train.clone(),
+        devices,
+        strategy: options.strategy,
         score,
         events: options.events.clone(),
         progress: Mutex::new(progress),
@@ -197,6 +214,18 @@ fn go<C: Cell>(
     };
     run.write_summary(&summary)?;
     Ok(summary)
+}
+
+fn other_devices(progress: &Progress, now: usize, recipe: &Recipe) -> String {
+    let accumulate = recipe.training.accumulate;
+    format!(
+        "the run had {} devices so far and has {now} now: a training step takes {} batches instead of {}, so \
+         that the result is not that of a run with either number throughout; the schedule of the \
+         learning rate goes on from the same point of the epoch",
+        progress.devices,
+        now * accumulate,
+        progress.devices * accumulate,
+    )
 }
 
 fn best_record(

@@ -8,12 +8,14 @@ use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData, TensorReadEr
 use burn::train::metric::Adaptor;
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 use egru::readout::Readout;
-use egru::{Cell, ModelConfig, ModelOutput, SequenceModel, SequenceOptions, regularise};
+use egru::{
+    Cell, ModelConfig, ModelDraws, ModelOutput, SequenceModel, SequenceOptions, regularise,
+};
 use egru_data::{Batch, BatchTargets, Output, Spec};
 
 use crate::TrainError;
 use crate::recipe::{Recipe, RegulariseRecipe, read_table};
-use crate::seed::seed_of;
+use crate::seed::{seed_of, seeded};
 use crate::tally::Tally;
 
 /// What is trained: the model, and how its outputs become a loss.
@@ -75,11 +77,13 @@ impl<C: Cell> Trainee<C> {
             Output::Class { classes } | Output::PerStep { classes } => classes,
             Output::Value => 1,
         };
-        device.seed(seed_of(recipe.seed, 0, 0));
-        let model = SequenceModel::<C>::init(&config, spec.channels, outputs, device)?;
         let objective =
             Objective { regularise: recipe.regularise.clone(), execution: recipe.execution.into() };
-        Ok(Self { model, objective }.map(&mut Number { next: 1 }))
+        seeded(device, seed_of(recipe.seed, 0, 0), || {
+            let model = SequenceModel::<C>::init(&config, spec.channels, outputs, device)?;
+            // This makes all values now, should the module have put it off.
+            Ok(Self { model, objective }.map(&mut Number { next: 1 }))
+        })?
     }
 
     /// The device of the parameters.
@@ -93,8 +97,16 @@ impl<C: Cell> Trainee<C> {
         Self { objective, ..self }
     }
 
-    /// Runs a batch and scores it.
+    /// Runs a batch and scores it, with draws from wherever the generator stands.
     pub(crate) fn pass(&self, batch: &Batch) -> Result<Pass<C>, TrainError> {
+        self.pass_with(batch, &self.model.draw(batch.steps, batch.batch))
+    }
+
+    fn pass_with(
+        &self,
+        batch: &Batch,
+        draws: &ModelDraws<C::Draws>,
+    ) -> Result<Pass<C>, TrainError> {
         let device = self.device();
         let x = input(batch, &device);
         let lengths = batch.lengths.as_deref();
@@ -103,7 +115,7 @@ impl<C: Cell> Trainee<C> {
             x_needs_grad: None,
             execution: self.objective.execution,
         };
-        let output = self.model.forward(x.clone(), None, &options)?;
+        let output = self.model.forward_with(x.clone(), None, draws, &options)?;
         let (loss, tally) = score(output.logits.clone(), &batch.targets)?;
         let mut objective = loss;
         let RegulariseRecipe { activity, state } = &self.objective.regularise;
@@ -121,15 +133,27 @@ impl<C: Cell> Trainee<C> {
 
     /// Runs a batch, scores it, and counts what was active.
     pub(crate) fn counted_pass(&self, batch: &Batch) -> Result<Pass<C>, TrainError> {
-        let mut pass = self.pass(batch)?;
-        let lengths = batch.lengths.as_deref();
-        pass.tally.activity = self.model.activity(&pass.x, &pass.output, lengths);
-        Ok(pass)
+        Ok(self.counted(self.pass(batch)?, batch))
     }
 
-    fn train(&self, batch: &Batch) -> Result<(GradientsParams, Tally), TrainError> {
-        let pass = self.counted_pass(batch)?;
-        Ok((GradientsParams::from_grads(pass.objective.backward(), self), pass.tally))
+    fn counted(&self, mut pass: Pass<C>, batch: &Batch) -> Pass<C> {
+        let lengths = batch.lengths.as_deref();
+        pass.tally.activity = self.model.activity(&pass.x, &pass.output, lengths);
+        pass
+    }
+
+    /// The gradients and sums of a batch whose random draws follow from `seed`.
+    pub(crate) fn train(
+        &self,
+        batch: &Batch,
+        seed: u64,
+    ) -> Result<(GradientsParams, Tally), TrainError> {
+        let draws = seeded(&self.device(), seed, || self.model.draw(batch.steps, batch.batch))?;
+        Ok(self.backward(self.counted(self.pass_with(batch, &draws)?, batch)))
+    }
+
+    fn backward(&self, pass: Pass<C>) -> (GradientsParams, Tally) {
+        (GradientsParams::from_grads(pass.objective.backward(), self), pass.tally)
     }
 }
 
@@ -138,7 +162,7 @@ impl<C: Cell> TrainStep for Trainee<C> {
     type Output = Figures;
 
     fn step(&self, batch: Batch) -> TrainOutput<Figures> {
-        match self.train(&batch) {
+        match self.counted_pass(&batch).map(|pass| self.backward(pass)) {
             Ok((grads, tally)) => TrainOutput { grads, item: Figures(Ok(tally)) },
             Err(error) => TrainOutput { grads: GradientsParams::new(), item: Figures(Err(error)) },
         }

@@ -79,6 +79,15 @@ pub struct SequenceModel<C: Cell> {
     head_dropout: f64,
 }
 
+/// The random masks of one batch of sequences.
+#[derive(Clone, Debug)]
+pub struct ModelDraws<D> {
+    /// Those of the stack.
+    pub stack: StackDraws<D>,
+    /// On what the head reads, `[B, H]`.
+    pub head: Option<Tensor<2>>,
+}
+
 /// What a model gives for a batch of sequences.
 #[derive(Clone, Debug)]
 pub struct ModelOutput<S> {
@@ -156,17 +165,30 @@ impl<C: Cell> SequenceModel<C> {
         state: Option<StackState<C::State>>,
         options: &SequenceOptions,
     ) -> Result<ModelOutput<C::State>, CellError> {
-        let out = self.stack.forward(x, state, options)?;
+        let [steps, batch, _] = x.dims();
+        self.forward_with(x, state, &self.draw(steps, batch), options)
+    }
+
+    /// Runs a batch of sequences with the given draws; nothing else in it is random.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_with(
+        &self,
+        x: Tensor<3>,
+        state: Option<StackState<C::State>>,
+        draws: &ModelDraws<C::Draws>,
+        options: &SequenceOptions,
+    ) -> Result<ModelOutput<C::State>, CellError> {
+        let state = state.unwrap_or_else(|| self.stack.zero_state(x.dims()[1]));
+        let out = self.stack.forward_with(x, state, &draws.stack, options)?;
         let top = &out.layers[out.layers.len() - 1];
         let features = self.readout.read(top, options.lengths.as_deref())?;
         let [_, batch, hidden] = top.y.dims();
-        let device = self.stack.device();
-        let drop = if device.is_autodiff() { self.head_dropout } else { 0.0 };
-        let mask = dropout::variational_mask(drop, batch, hidden, &device);
         let [rows, _] = features.values.dims();
         let masked = |values: Tensor<2>| {
             let series = values.reshape([rows / batch, batch, hidden]);
-            dropout::apply(series, mask.as_ref()).reshape([rows, hidden])
+            dropout::apply(series, draws.head.as_ref()).reshape([rows, hidden])
         };
         let read = masked(features.values);
         let needs_grad = features.needs_grad.map(masked);
@@ -174,9 +196,14 @@ impl<C: Cell> SequenceModel<C> {
         Ok(ModelOutput { logits, layers: out.layers, state: out.state, path: out.path, read })
     }
 
-    /// Draws the random masks of one sequence, for [`step`](Self::step).
-    pub fn draw(&self, steps: usize, batch: usize) -> StackDraws<C::Draws> {
-        self.stack.draw(steps, batch)
+    /// Draws the random masks of one batch of sequences; in evaluation nothing is dropped.
+    pub fn draw(&self, steps: usize, batch: usize) -> ModelDraws<C::Draws> {
+        let device = self.stack.device();
+        let drop = if device.is_autodiff() { self.head_dropout } else { 0.0 };
+        // The order of the draws is part of what a seed means.
+        let stack = self.stack.draw(steps, batch);
+        let head = dropout::variational_mask(drop, batch, self.stack.output_size(), &device);
+        ModelDraws { stack, head }
     }
 
     /// One step of one batch, `[B, C]`, for streaming; `t` picks the step in `draws`. Nothing is dropped at
@@ -188,11 +215,11 @@ impl<C: Cell> SequenceModel<C> {
         &self,
         x: Tensor<2>,
         state: StackState<C::State>,
-        draws: &StackDraws<C::Draws>,
+        draws: &ModelDraws<C::Draws>,
         t: usize,
         execution: Execution,
     ) -> Result<ModelStep<C::State>, CellError> {
-        let (layers, state) = self.stack.step(x, state, draws, t, execution)?;
+        let (layers, state) = self.stack.step(x, state, &draws.stack, t, execution)?;
         let read = self.readout.read_step(&layers[layers.len() - 1])?;
         let logits = self.head(read, None, execution)?;
         Ok(ModelStep { logits, layers, state })

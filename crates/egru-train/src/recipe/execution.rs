@@ -1,6 +1,6 @@
 //! `[execution]`: the recipe's names for the forms of the recurrent operation.
 
-use egru::{Execution, PathChoice, Products};
+use egru::{Execution, PathChoice, Products, Weights};
 use serde::{Deserialize, Serialize};
 
 /// `[execution]`: which form of the operation runs, and which products it executes.
@@ -11,6 +11,8 @@ pub struct ExecutionRecipe {
     pub path: PathName,
     /// The products.
     pub products: ProductsName,
+    /// The number type in which GPU kernels read weights.
+    pub weights: WeightsName,
 }
 
 /// The form of the recurrent operation.
@@ -39,6 +41,19 @@ pub enum ProductsName {
     Dense,
 }
 
+/// The number type in which the fused form reads weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightsName {
+    /// That of the parameters.
+    #[default]
+    AsGiven,
+    /// Half precision.
+    F16,
+    /// Half precision with the range of f32.
+    Bf16,
+}
+
 impl From<ExecutionRecipe> for Execution {
     fn from(recipe: ExecutionRecipe) -> Self {
         Self {
@@ -51,6 +66,11 @@ impl From<ExecutionRecipe> for Execution {
                 ProductsName::Auto => Products::Auto,
                 ProductsName::Events => Products::Events,
                 ProductsName::Dense => Products::Dense,
+            },
+            weights: match recipe.weights {
+                WeightsName::AsGiven => Weights::AsGiven,
+                WeightsName::F16 => Weights::F16,
+                WeightsName::Bf16 => Weights::BF16,
             },
         }
     }

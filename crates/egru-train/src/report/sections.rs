@@ -57,12 +57,16 @@ pub(super) fn headline(summary: &Summary) -> String {
     }
     card("", "Training time", &duration(summary.seconds), &note);
 
+    let place = match summary.devices.as_slice() {
+        [] | [_] => summary.backend.clone(),
+        several => several.join(", "),
+    };
     let state = if summary.interrupted { " · interrupted, can be resumed" } else { "" };
     format!(
         r#"<header><p class="eyebrow">egru run{state}</p><h1>{}</h1><p class="muted">{} on {} · seed {}<br><span class="mono">{}</span></p></header><div class="cards">{cards}</div>"#,
         escape(&summary.recipe),
         escape(&summary.cell.to_uppercase()),
-        escape(&summary.backend),
+        escape(&place),
         summary.seed,
         escape(&summary.run_dir.display().to_string()),
     )

@@ -18,6 +18,7 @@ fn inspection() -> Inspection {
     let summary = Summary {
         recipe: "quick<start>".into(),
         backend: "flex".into(),
+        devices: vec!["flex".into()],
         cell: "egru".into(),
         seed: 1,
         epochs: 12,

@@ -1,4 +1,5 @@
 //! What the tests of whole runs share: a tiny recipe, a look into checkpoints, and a cell of their own.
+#![allow(dead_code)] // Every test file uses another part of this.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
