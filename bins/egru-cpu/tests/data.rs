@@ -1,5 +1,7 @@
 //! The `data` commands, and data that is missing or broken.
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_egru-cpu");
+
 mod common;
 
 use std::path::Path;

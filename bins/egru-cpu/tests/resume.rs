@@ -1,6 +1,8 @@
 //! Runs that are killed or interrupted in mid-epoch, and go on.
 #![cfg(unix)]
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_egru-cpu");
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! A run from training to its report.
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_egru-cpu");
+
 mod common;
 
 use std::path::Path;

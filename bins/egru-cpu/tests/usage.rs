@@ -1,5 +1,7 @@
 //! What is typed, right and wrong.
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_egru-cpu");
+
 mod common;
 
 use std::process::Stdio;

@@ -11,7 +11,15 @@ pub(crate) const fn gpu(
     device: fn(&str) -> Result<Device, String>,
     devices: fn() -> Vec<(String, String)>,
 ) -> BackendEntry {
-    BackendEntry { name, feature: name, description, compiled, device, devices }
+    BackendEntry {
+        name,
+        feature: name,
+        description,
+        compiled,
+        device,
+        devices,
+        set_threads: |_| (),
+    }
 }
 
 /// The device of an index among those found; `default` opens the one to take when none is given.

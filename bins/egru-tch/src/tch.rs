@@ -8,6 +8,7 @@ pub(crate) const ENTRY: egru_cli::BackendEntry = egru_cli::BackendEntry {
     compiled: cfg!(feature = "tch"),
     device,
     devices,
+    set_threads,
 };
 
 #[cfg(feature = "tch")]
@@ -48,6 +49,14 @@ fn cards() -> usize {
 fn device(_index: &str) -> Result<egru_cli::Device, String> {
     Err("it is not compiled in".to_owned())
 }
+
+#[cfg(feature = "tch")]
+fn set_threads(threads: usize) {
+    ::tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}
+
+#[cfg(not(feature = "tch"))]
+fn set_threads(_threads: usize) {}
 
 #[cfg(not(feature = "tch"))]
 fn devices() -> Vec<(String, String)> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use egru::Products;
 use egru_bench::{Calibration, Pass, UnknownName, Workload, products_named};
+use egru_train::Strategy;
 
 /// Event-based recurrent networks: train, evaluate, look inside.
 #[derive(Debug, Parser)]
@@ -79,11 +80,52 @@ pub(crate) struct TrainArgs {
     /// Show lines and a progress bar instead of the dashboard (the default).
     #[arg(long, overrides_with = "tui")]
     pub no_tui: bool,
+    /// Train on several devices at once: a step takes one batch for each. A name may be repeated.
+    #[arg(
+        long,
+        value_name = "NAME[:INDEX],...",
+        value_delimiter = ',',
+        conflicts_with = "backend"
+    )]
+    pub devices: Vec<String>,
+    /// How the devices put their gradients together.
+    #[arg(long, value_enum, default_value_t = StrategyName::MultiDevice, requires = "devices")]
+    pub strategy: StrategyName,
     #[command(flatten)]
     pub place: PlaceArgs,
 }
 
+/// [`Strategy`], as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StrategyName {
+    /// Gradients are copied to the first device: works with any devices.
+    MultiDevice,
+    /// Distributed data parallel: the devices add gradients among themselves (CUDA only).
+    Ddp,
+}
+
+impl From<StrategyName> for Strategy {
+    fn from(name: StrategyName) -> Self {
+        match name {
+            StrategyName::MultiDevice => Self::MultiDevice,
+            StrategyName::Ddp => Self::Ddp,
+        }
+    }
+}
+
 impl TrainArgs {
+    /// What was typed about several devices, to be typed again.
+    pub fn several_devices(&self) -> String {
+        if self.devices.is_empty() {
+            return String::new();
+        }
+        let devices = self.devices.join(",");
+        match self.strategy {
+            StrategyName::MultiDevice => format!(" --devices {devices}"),
+            StrategyName::Ddp => format!(" --devices {devices} --strategy ddp"),
+        }
+    }
+
     /// All changes to the recipe, the short forms last.
     pub fn all_overrides(&self) -> Vec<(String, String)> {
         let seed = self.seed.map(|seed| ("seed".to_owned(), seed.to_string()));
@@ -149,6 +191,9 @@ pub(crate) struct BenchArgs {
     /// Shares of non-zero outputs, above 0 and at most 1.
     #[arg(long, value_name = "SHARE,...", value_delimiter = ',', default_value = "0.15", value_parser = activity)]
     pub activity: Vec<f64>,
+    /// Samples at once, instead of the workload's own number.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub batch: Vec<u16>,
     /// What to time: inference, forward and backward.
     #[arg(
         long = "pass",
@@ -287,6 +332,18 @@ mod tests {
         assert!(train(&["quickstart", "--set", "nothing"]).is_err());
     }
 
+    #[test]
+    fn several_devices_take_the_place_of_the_backend() {
+        let args = train(&["quickstart", "--devices", "cuda:0,cuda:1"]).unwrap();
+        assert_eq!(args.devices, ["cuda:0", "cuda:1"]);
+        assert_eq!(args.several_devices(), " --devices cuda:0,cuda:1");
+        let args = train(&["--resume", "runs/x", "--devices", "a,b", "--strategy", "ddp"]).unwrap();
+        assert_eq!(args.several_devices(), " --devices a,b --strategy ddp");
+        assert!(train(&["quickstart", "--devices", "a,b", "--backend", "a"]).is_err());
+        assert!(train(&["quickstart", "--strategy", "ddp"]).is_err());
+        assert!(train(&["quickstart", "--devices", "a,b", "--strategy", "both"]).is_err());
+    }
+
     fn bench(arguments: &[&str]) -> Result<BenchArgs, clap::Error> {
         let all = ["egru", "bench"].iter().chain(arguments);
         Cli::try_parse_from(all).map(|cli| match cli.command {
@@ -300,10 +357,11 @@ mod tests {
         let args = bench(&[]).unwrap();
         assert_eq!((args.workloads.len(), args.activity, args.rounds), (0, vec![0.15], 5));
         assert_eq!(args.passes, [Pass::Forward, Pass::Train]);
-        assert_eq!(args.products, [Products::Auto]);
+        assert_eq!((args.products, args.batch), (vec![Products::Auto], vec![]));
         let args = bench(&["lm", "tiny", "--activity", "0.15,1.0", "--pass", "train"]).unwrap();
         let names: Vec<_> = args.workloads.iter().map(|workload| workload.name).collect();
         assert_eq!((names, args.activity), (vec!["lm", "tiny"], vec![0.15, 1.0]));
+        assert_eq!(bench(&["mid", "--batch", "1,32,128"]).unwrap().batch, [1, 32, 128]);
         let args = bench(&["--products", "events,dense", "--first-step-memory=-5,1.5"]).unwrap();
         assert_eq!(args.products, [Products::Events, Products::Dense]);
         assert_eq!(args.first_step_memory, Some(Calibration { theta: -5.0, eps: 1.5 }));
@@ -322,6 +380,7 @@ mod tests {
         refused(&["--pass", "backward"], "forward, train");
         refused(&["--products", "few"], "auto, events, dense");
         refused(&["--rounds", "0"], "0 is not in 1..");
+        refused(&["--batch", "32,0"], "0 is not in 1..");
         refused(&["compare"], "FILE.jsonl");
     }
 

@@ -22,6 +22,9 @@ pub struct BackendEntry {
     /// The devices of this machine, as their indices and what they are; none if it has none. Not
     /// called unless `compiled`.
     pub devices: fn() -> Vec<(String, String)>,
+    /// Sets the number of threads of the backend's own operations, where they are not rayon's. Called only if
+    /// `compiled`.
+    pub set_threads: fn(usize),
 }
 
 /// Why a backend cannot be used.
@@ -33,6 +36,11 @@ pub(crate) enum BackendError {
     NotCompiled { name: String, feature: String },
     #[error("there is no backend `{name}`; this program knows: {known}")]
     Unknown { name: String, known: String },
+    #[error(
+        "the devices of backend `{name}` cannot add up gradients among themselves, which `--strategy ddp` needs; \
+         use `--strategy multi-device`"
+    )]
+    NoAllReduce { name: String },
     #[error("backend `{name}` has no {which}: {problem}")]
     NoDevice { name: String, which: String, problem: String },
     #[error(
@@ -87,6 +95,7 @@ mod tests {
             compiled,
             device: |index| Err(format!("not `{index}`")),
             devices: Vec::new,
+            set_threads: |_| (),
         }
     }
 

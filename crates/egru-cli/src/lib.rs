@@ -14,7 +14,7 @@
 //! fn main() -> std::process::ExitCode {
 //!     let backend = BackendEntry {
 //!         name: "mine", feature: "mine", description: "an example", compiled: true, device,
-//!         devices: Vec::new,
+//!         devices: Vec::new, set_threads: |_| (),
 //!     };
 //!     // `.with::<MyCell>()` adds a cell to those that recipes can name.
 //!     let registry = Registry::default();
@@ -30,6 +30,7 @@ mod args;
 mod backend;
 mod commands;
 mod comparison;
+mod failure;
 mod interrupt;
 mod output;
 mod place;
@@ -83,7 +84,7 @@ pub fn run(
         out: Output::new(cli.format),
         command_line: &command_line,
     };
-    let outcome = match &cli.command {
+    let outcome = failure::guard(|| match &cli.command {
         Command::Recipes { name } => commands::recipes::run(&context, name.as_deref()),
         Command::Train(args) => commands::train::run(&context, args),
         Command::Eval(args) => commands::eval::run(&context, args),
@@ -91,7 +92,7 @@ pub fn run(
         Command::Inspect(args) => commands::inspect::run(&context, args),
         Command::Bench(args) => commands::bench::run(&context, args),
         Command::Devices => commands::devices::run(&context),
-    };
+    });
     match outcome {
         Ok(status) => status,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

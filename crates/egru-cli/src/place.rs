@@ -7,14 +7,42 @@ use anyhow::Context as _;
 use burn::tensor::Device;
 use egru_data::fetch::{self, FetchOptions};
 use egru_train::recipe::Recipe;
-use egru_train::{Caller, TrainOptions};
+use egru_train::{Caller, Strategy, TrainOptions};
 
-use crate::args::{DeviceArgs, PlaceArgs};
-use crate::backend;
+use crate::args::{DeviceArgs, PlaceArgs, TrainArgs};
+use crate::backend::{self, BackendError};
 use crate::commands::Context;
 use crate::progress::{FetchProgress, TrainProgress};
 
-/// The options of a run: backend and threads chosen, progress shown, by the dashboard or in lines.
+/// The backend whose devices can add up tensors among themselves, the only one in Burn 0.22.
+const ALL_REDUCE: &str = "cuda";
+
+/// The options of training, on as many devices as were named.
+pub(crate) fn training(
+    context: &Context<'_>,
+    args: &TrainArgs,
+    dashboard: bool,
+) -> anyhow::Result<TrainOptions> {
+    let Some((first, more)) = args.devices.split_first() else {
+        return options(context, &args.place, &args.runs, dashboard);
+    };
+    let strategy = Strategy::from(args.strategy);
+    let open = |name: &String| -> Result<Device, BackendError> {
+        let (entry, device) = backend::select(context.backends, Some(name))?;
+        if strategy == Strategy::Ddp && entry.name != ALL_REDUCE {
+            return Err(BackendError::NoAllReduce { name: entry.name.to_owned() });
+        }
+        Ok(device)
+    };
+    let device = open(first)?;
+    let more_devices = more.iter().map(open).collect::<Result<_, _>>()?;
+    set_threads(context, &args.place.device)?;
+    let mut options = on(context, &args.place, &args.runs, dashboard, first.clone(), device);
+    options.caller.devices = args.devices.clone();
+    Ok(TrainOptions { more_devices, strategy, ..options })
+}
+
+/// The options of a run on one device: backend and threads chosen, progress shown, by the dashboard or in lines.
 pub(crate) fn options(
     context: &Context<'_>,
     place: &PlaceArgs,
@@ -22,11 +50,23 @@ pub(crate) fn options(
     dashboard: bool,
 ) -> anyhow::Result<TrainOptions> {
     let (name, device) = device(context, &place.device)?;
+    Ok(on(context, place, runs, dashboard, name, device))
+}
+
+fn on(
+    context: &Context<'_>,
+    place: &PlaceArgs,
+    runs: &Path,
+    dashboard: bool,
+    name: String,
+    device: Device,
+) -> TrainOptions {
     let compiled = context.backends.iter().filter(|entry| entry.compiled);
     let progress = TrainProgress::new(context.out, dashboard);
-    Ok(TrainOptions {
+    TrainOptions {
         caller: Caller {
             program: program(context),
+            devices: vec![name.clone()],
             backend: name,
             features: compiled.map(|entry| entry.feature.to_owned()).collect(),
             threads: egru_kernels::threads(),
@@ -36,21 +76,29 @@ pub(crate) fn options(
         dashboard,
         events: Arc::new(move |event| progress.show(event)),
         ..TrainOptions::new(device, runs)
-    })
+    }
 }
 
 /// The chosen backend's name as typed, and its device; sets the number of threads.
 pub(crate) fn device(context: &Context<'_>, args: &DeviceArgs) -> anyhow::Result<(String, Device)> {
     let (entry, device) = backend::select(context.backends, args.backend.as_deref())?;
+    set_threads(context, args)?;
+    Ok((args.backend.clone().unwrap_or_else(|| entry.name.to_owned()), device))
+}
+
+fn set_threads(context: &Context<'_>, args: &DeviceArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         egru_kernels::set_threads(usize::from(threads));
-        // The backends' own operations run on rayon's threads.
+        for entry in context.backends.iter().filter(|entry| entry.compiled) {
+            (entry.set_threads)(usize::from(threads));
+        }
+        // The pure-Rust backends' own operations run on rayon's threads.
         rayon::ThreadPoolBuilder::new()
             .num_threads(usize::from(threads))
             .build_global()
             .context("cannot set the number of threads")?;
     }
-    Ok((args.backend.clone().unwrap_or_else(|| entry.name.to_owned()), device))
+    Ok(())
 }
 
 /// The program's name and version.

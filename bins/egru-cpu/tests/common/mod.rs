@@ -1,4 +1,4 @@
-//! Running the built program.
+//! Running the built program: that of the package whose test says `const PROGRAM` before `mod common`.
 #![allow(dead_code)] // Every test file uses another part of this.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 /// The program under test, without the data folder of whoever runs the tests.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_egru-cpu"));
+    let mut command = Command::new(crate::PROGRAM);
     command.env_remove("EGRU_DATA");
     command
 }
@@ -81,4 +81,38 @@ pub fn only_run(runs: &Path) -> PathBuf {
     let run = entries.next().expect("a run");
     assert_eq!(entries.next(), None, "one run only");
     run
+}
+
+/// What every program does on its first backend: list it, train, evaluate, draw, measure.
+#[track_caller]
+pub fn does_everything_on(backend: &str) {
+    let devices = json(&["devices"]);
+    let first = devices["backends"].as_array().unwrap().iter().find(|b| b["default"] == true);
+    let first = first.expect("a backend is compiled in");
+    assert_eq!((&first["name"], &first["usable"]), (&backend.into(), &true.into()), "{first}");
+    assert!(!first["devices"].as_array().unwrap().is_empty(), "{first}");
+
+    let runs = tempfile::tempdir().unwrap();
+    let trained = json(&[TINY, &["--runs", arg(runs.path())]].concat());
+    assert_eq!(trained["backend"], backend);
+    let run = only_run(runs.path());
+    assert!(run.join("report.html").is_file());
+    let evaluated = json(&["eval", arg(&run)]);
+    for field in ["test_accuracy", "valid_accuracy", "activity_sparsity"] {
+        assert_eq!(evaluated[field], trained[field], "{field}");
+    }
+    let inspected = json(&["inspect", arg(&run), "--samples", "1"]);
+    assert!(!inspected["drawings"].as_array().unwrap().is_empty());
+
+    let measured = json(&["bench", "tiny", "--rounds", "1", "--products", "auto,events,dense"]);
+    for record in measured["records"].as_array().unwrap() {
+        assert_eq!(
+            (&record["backend"], &record["check"]["passed"]),
+            (&backend.into(), &true.into())
+        );
+    }
+    let error = fails(&["devices-of-mars"], 2);
+    assert!(error.contains("devices"), "{error}");
+    let error = fails(&["bench", "tiny", "--backend", &format!("{backend}:nowhere")], 2);
+    assert!(error.contains("nowhere"), "{error}");
 }

@@ -27,14 +27,17 @@ pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
     };
     let recipe = context.registry.resolve(&recipe.with_overrides(&args.all_overrides())?)?;
     let dashboard = args.tui && out.is_terminal();
-    let options = place::options(context, &args.place, &args.runs, dashboard)?;
+    let options = place::training(context, args, dashboard)?;
     place::fetch_missing(context, &args.place, &recipe)?;
     let interrupter = options.interrupter.clone();
     on_interrupt(move || interrupter.stop(Some("interrupted")))?;
 
     out.say(format!(
         "{} (seed {}): {} on {}",
-        recipe.name, recipe.seed, recipe.model.cell.name, options.caller.backend
+        recipe.name,
+        recipe.seed,
+        recipe.model.cell.name,
+        options.caller.devices.join(", ")
     ))?;
     let summary = match &args.resume {
         Some(run) => context.registry.resume(run, &options)?,
@@ -43,8 +46,9 @@ pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
     if summary.interrupted {
         let program = context.command_line.first().map_or("egru", String::as_str);
         out.say(format!(
-            "\nstopped at a checkpoint; go on with:\n  {program} train --resume {}{}",
+            "\nstopped at a checkpoint; go on with:\n  {program} train --resume {}{}{}",
             summary.run_dir.display(),
+            args.several_devices(),
             args.place
                 .data
                 .as_ref()
