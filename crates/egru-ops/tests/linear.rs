@@ -92,6 +92,23 @@ fn gives_the_wanted_operand_gradients_only() {
 }
 
 #[test]
+fn takes_more_rows_than_a_grid_is_wide() {
+    let problem = problem(11, [70_000, 2, 3], 0.5);
+    let law = run(&Device::flex(), DType::F64, &problem, None, Execution::naive());
+    for Backend { name: backend, device, dtype, tolerance } in backends() {
+        let execution = Execution::fused(Products::Events);
+        let got = run(&device, dtype, &problem, None, execution);
+        for (what, (got, law)) in
+            ["out", "events", "weight", "bias"].iter().zip(got.iter().zip(&law))
+        {
+            let error = relative_norm(got, law);
+            let first = got.iter().zip(law).position(|(a, b)| (a - b).abs() > 1e-3);
+            assert!(error <= tolerance, "{backend}, {what}: {error:e}, the first at {first:?}");
+        }
+    }
+}
+
+#[test]
 fn without_a_bias() {
     let [events, weight, ..] = problem(3, [2, 5, 4], 0.5);
     for Backend { device, dtype, tolerance, .. } in backends() {

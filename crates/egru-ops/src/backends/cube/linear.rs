@@ -6,8 +6,7 @@ use cubecl::prelude::*;
 use egru_kernels::{LinearWanted, Products};
 
 use super::product::{COLUMNS, clear_unwanted, event_product, wanted_product};
-use super::sequence::reshape_flat;
-use super::{buffer, contiguous_maybe, element, empty, narrowed, plan, rounded};
+use super::{buffer, contiguous_maybe, element, empty, narrowed, plan, rounded, sum_rows};
 use crate::Execution;
 use crate::backends::Maybe;
 use crate::event_linear::{LinearGradients, LinearInputs};
@@ -45,9 +44,7 @@ pub(super) fn backward(
         events: Maybe::when(wanted.operand, || {
             operand_gradient(cotangent.clone(), i.weight, needs, execution)
         }),
-        bias: Maybe::when(wanted.bias, || {
-            reshape_flat(CubeBackend::float_sum_dim(cotangent.clone(), 0))
-        }),
+        bias: Maybe::when(wanted.bias, || sum_rows(cotangent.clone())),
         weight: Maybe::when(wanted.weight, || {
             weight_gradient(into_contiguous(i.events), cotangent, execution.products)
         }),

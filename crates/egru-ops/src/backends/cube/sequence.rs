@@ -17,7 +17,7 @@ use super::unit::{
 };
 use super::{
     buffer, buffer_maybe, contiguous_maybe, element, empty, is_present, linear, narrowed, reshape,
-    rows, step, walk,
+    rows, step, sum_rows, walk,
 };
 use crate::backends::Maybe;
 use crate::egru_sequence::{
@@ -377,24 +377,17 @@ pub(super) fn backward(
     let before = outputs_before(&tape.y, &call.inputs.y0, call.dims);
     let r =
         wanted.r.then(|| linear::weight_gradient(before, q.clone(), settings.execution.products));
-    let sum = |parts: CubeTensor| reshape_flat(CubeBackend::float_sum_dim(parts, 0));
     SequenceGradients {
         x: of_input.events.map(|x| reshape(x, &[time, batch, input])),
         w: of_input.weight,
         r: r.into(),
         bias_w: of_input.bias,
-        bias_r: Maybe::when(wanted.r, || sum(q)),
-        theta: Maybe::when(wanted.theta, || sum(part(&state, 2))),
+        bias_r: Maybe::when(wanted.r, || sum_rows(q)),
+        theta: Maybe::when(wanted.theta, || sum_rows(part(&state, 2))),
         c0: Maybe::when(wanted.state, || part(&state, 0)),
         y0: Maybe::when(wanted.state, || y0),
         trace0: Maybe::when(wanted.state, || part(&state, 1)),
     }
-}
-
-/// A sum over rows `[1, N]` as a vector.
-pub(super) fn reshape_flat(tensor: CubeTensor) -> CubeTensor {
-    let elements = tensor.meta.num_elements();
-    reshape(tensor, &[elements])
 }
 
 /// The last output of a sample of no steps is the one that it began with.

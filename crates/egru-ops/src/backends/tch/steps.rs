@@ -122,10 +122,12 @@ pub(super) fn sequence_forward(
         let _ = update_reset.sigmoid_();
         let (z, r) = (gates.narrow(1, 0, hidden), gates.narrow(1, hidden, hidden));
         let mut g = gates.narrow(1, 2 * hidden, hidden);
-        let mut h_g = gates.narrow(1, 3 * hidden, hidden);
-        h_g.copy_(&h.narrow(1, 2 * hidden, hidden));
-        g.copy_(&sums.narrow(1, 2 * hidden, hidden));
-        let _ = g.addcmul_(&r, &h_g).tanh_();
+        let h_g = h.narrow(1, 2 * hidden, hidden);
+        let _ = sums.narrow(1, 2 * hidden, hidden).addcmul_out(&g, &r, &h_g);
+        let _ = g.tanh_();
+        if keep.tape {
+            gates.narrow(1, 3 * hidden, hidden).copy_(&h_g);
+        }
         let u = mixing.mix(t, g.lerp_tensor(&c, &z), &c);
         let mut o = u.gt_tensor(theta).to_kind(x.kind());
         let mut y_now = &o * &u;
