@@ -76,7 +76,8 @@ fn narrow_weights_are_the_rounded_ones_or_refused() {
                 if let Err(refused) = egru_sequence(inputs, &problem.params, execution) {
                     assert!(matches!(refused, OpError::Precision { .. }), "{name}: {refused}");
                     assert!(refused.to_string().contains("weights as given"), "{refused}");
-                    writeln!(std::io::stderr(), "{name} does not read {weights:?}").unwrap();
+                    let line = format!("{name} does not read {weights:?}\n");
+                    std::io::stderr().write_all(line.as_bytes()).unwrap();
                     break;
                 }
                 let run = problem.run(&device, DType::F32, execution);

@@ -39,7 +39,8 @@ pub fn backends() -> Vec<Backend> {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
         let names: Vec<_> = devices.iter().map(|(name, _)| *name).collect();
-        writeln!(std::io::stderr(), "backends under test: {}", names.join(", ")).unwrap();
+        let line = format!("backends under test: {}\n", names.join(", "));
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     });
     let backend = |(name, device): (&'static str, Device)| {
         let (dtype, tolerance) = match name {
