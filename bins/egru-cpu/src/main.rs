@@ -25,15 +25,7 @@ const fn cpu(
     device: fn(&str) -> Result<egru_cli::Device, String>,
 ) -> BackendEntry {
     let devices = || vec![("0".to_owned(), "the CPU".to_owned())];
-    BackendEntry {
-        name,
-        feature: name,
-        description,
-        compiled,
-        device,
-        devices,
-        set_threads: |_| (),
-    }
+    BackendEntry::new(name, description, compiled, device, devices)
 }
 
 /// `device`, if `index` names the only one there is.

@@ -1,40 +1,54 @@
 //! What the GPU backends share: devices by number, and what to do where there is none.
 
 use burn::tensor::{Device, DeviceType};
-use egru_cli::BackendEntry;
 
-/// A GPU backend, by the name of its feature.
-pub(crate) const fn gpu(
-    name: &'static str,
-    description: &'static str,
-    compiled: bool,
-    device: fn(&str) -> Result<Device, String>,
-    devices: fn() -> Vec<(String, String)>,
-) -> BackendEntry {
-    BackendEntry {
-        name,
-        feature: name,
-        description,
-        compiled,
-        device,
-        devices,
-        set_threads: |_| (),
-    }
+/// Declares backends: a constant for each, the name of its feature, a line for people, Burn's kind of its devices, the
+/// constructor of the one to take when none is named, and the remedy where there is none.
+macro_rules! gpu {
+    ($(
+        $(#[$doc:meta])*
+        $entry:ident = $name:literal, $description:literal, $kind:ident,
+            $constructor:ident($argument:expr), $remedy:expr;
+    )*) => {$(
+        $(#[$doc])*
+        pub(crate) const $entry: egru_cli::BackendEntry = {
+            #[cfg(feature = $name)]
+            fn device(index: &str) -> Result<egru_cli::Device, String> {
+                crate::adapters::pick(burn::tensor::DeviceType::$kind, index, $remedy, || {
+                    egru_cli::Device::$constructor($argument)
+                })
+            }
+            #[cfg(feature = $name)]
+            fn devices() -> Vec<(String, String)> {
+                crate::adapters::list(burn::tensor::DeviceType::$kind)
+            }
+            #[cfg(not(feature = $name))]
+            fn device(_index: &str) -> Result<egru_cli::Device, String> {
+                Err("it is not compiled in".to_owned())
+            }
+            #[cfg(not(feature = $name))]
+            fn devices() -> Vec<(String, String)> {
+                Vec::new()
+            }
+            egru_cli::BackendEntry::new($name, $description, cfg!(feature = $name), device, devices)
+        };
+    )*};
 }
+pub(crate) use gpu;
 
-/// The device of an index among those found; `default` opens the one to take when none is given.
+/// The device of an index among those found; `default` is the one to take when none is given.
 pub(crate) fn pick(
     kind: DeviceType,
     index: &str,
     remedy: &str,
-    default: impl FnOnce() -> Result<Device, String>,
+    default: impl FnOnce() -> Device,
 ) -> Result<Device, String> {
     let found = Device::enumerate(kind).into_vec();
     if found.is_empty() {
         return Err(format!("none is found on this machine; {remedy}"));
     }
     if index.is_empty() {
-        return default();
+        return Ok(default());
     }
     let count = found.len();
     index.parse().ok().and_then(|n: usize| found.into_iter().nth(n)).ok_or_else(|| {

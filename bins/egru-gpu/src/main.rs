@@ -1,14 +1,11 @@
 //! The egru command line on GPUs. `egru-gpu help` lists the commands, `egru-gpu devices` what it can run on.
 
 mod adapters;
-mod cuda;
-mod metal;
-mod rocm;
-mod vulkan;
-mod wgpu;
+mod backends;
 
 use std::process::ExitCode;
 
+use backends::{CUDA, METAL, ROCM, VULKAN_SPIRV, WGPU};
 use egru_cli::Registry;
 use mimalloc::MiMalloc;
 
@@ -16,6 +13,6 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let backends = [cuda::ENTRY, rocm::ENTRY, metal::ENTRY, vulkan::ENTRY, wgpu::ENTRY];
+    let backends = [CUDA, ROCM, METAL, VULKAN_SPIRV, WGPU];
     egru_cli::run(Registry::default(), &backends, std::env::args_os())
 }

@@ -1,14 +1,17 @@
 //! burn-tch, deprecated upstream: to drop it, delete this program and `egru-ops`' file of the same name.
 
+use egru_cli::BackendEntry;
+
 /// The backend as `--backend tch`.
-pub(crate) const ENTRY: egru_cli::BackendEntry = egru_cli::BackendEntry {
-    name: "tch",
-    feature: "tch",
-    description: "libtorch, on the CPU or CUDA",
-    compiled: cfg!(feature = "tch"),
-    device,
-    devices,
+pub(crate) const ENTRY: BackendEntry = BackendEntry {
     set_threads,
+    ..BackendEntry::new(
+        "tch",
+        "libtorch, on the CPU or CUDA",
+        cfg!(feature = "tch"),
+        device,
+        devices,
+    )
 };
 
 #[cfg(feature = "tch")]

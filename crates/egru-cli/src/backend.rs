@@ -27,6 +27,20 @@ pub struct BackendEntry {
     pub set_threads: fn(usize),
 }
 
+impl BackendEntry {
+    /// A backend by the name of its feature, the operations of which run on rayon's threads or on a device.
+    pub const fn new(
+        name: &'static str,
+        description: &'static str,
+        compiled: bool,
+        device: fn(&str) -> Result<Device, String>,
+        devices: fn() -> Vec<(String, String)>,
+    ) -> Self {
+        let set_threads = |_| ();
+        Self { name, feature: name, description, compiled, device, devices, set_threads }
+    }
+}
+
 /// Why a backend cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum BackendError {
@@ -88,15 +102,8 @@ mod tests {
     use super::*;
 
     fn entry(name: &'static str, compiled: bool) -> BackendEntry {
-        BackendEntry {
-            name,
-            feature: name,
-            description: "",
-            compiled,
-            device: |index| Err(format!("not `{index}`")),
-            devices: Vec::new,
-            set_threads: |_| (),
-        }
+        let device = |index: &str| Err(format!("not `{index}`"));
+        BackendEntry::new(name, "", compiled, device, Vec::new)
     }
 
     fn error(choice: Option<&str>, backends: &[BackendEntry]) -> String {

@@ -12,10 +12,7 @@
 //! }
 //!
 //! fn main() -> std::process::ExitCode {
-//!     let backend = BackendEntry {
-//!         name: "mine", feature: "mine", description: "an example", compiled: true, device,
-//!         devices: Vec::new, set_threads: |_| (),
-//!     };
+//!     let backend = BackendEntry::new("mine", "an example", true, device, Vec::new);
 //!     // `.with::<MyCell>()` adds a cell to those that recipes can name.
 //!     let registry = Registry::default();
 //!     egru_cli::run(registry, &[backend], std::env::args_os())
