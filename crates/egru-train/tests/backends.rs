@@ -1,6 +1,8 @@
 //! One run on every backend of this build: the same checkpoint, the same steps from it, the same figures.
 
 mod common;
+#[path = "../../egru-ops/tests/common/devices.rs"]
+mod devices;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,23 +10,13 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use common::{serial, tiny};
+use devices::devices;
 use egru_train::report_data::{EpochRecord, Split, Summary};
 use egru_train::{Registry, RunDir, TrainEvent, TrainOptions};
 
 /// Relative difference of the figures after some steps of training in f32. Rounding differs between backends, and a state
 /// that comes within rounding of its threshold sends its event a step earlier on one of them.
 const TOLERANCE: f64 = 2e-3;
-
-#[allow(deprecated)] // burn-ndarray and burn-tch, by upstream
-fn others() -> Vec<(&'static str, Device)> {
-    vec![
-        ("ndarray", Device::ndarray()),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", Device::wgpu(Default::default())),
-        #[cfg(feature = "tch")]
-        ("tch", Device::libtorch()),
-    ]
-}
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
@@ -78,7 +70,7 @@ fn a_run_goes_on_and_is_evaluated_on_every_backend_with_the_same_figures() {
         (summary, trained(&run))
     };
     let (law, law_epoch) = on("flex", Device::flex());
-    for (name, device) in others() {
+    for (name, device) in devices().into_iter().filter(|(name, _)| *name != "flex") {
         let (summary, epoch) = on(name, device.clone());
         close("loss", name, Some(epoch.loss), Some(law_epoch.loss));
         close("gradient norm", name, epoch.gradient_norm, law_epoch.gradient_norm);

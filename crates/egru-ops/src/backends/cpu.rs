@@ -124,30 +124,10 @@ fn make<B: CpuBackend, F: CpuFloat>(values: Vec<F>, shape: &[usize]) -> FloatTen
     B::tensor(TensorData::new(values, shape.to_vec()))
 }
 
-fn contiguous_maybe<B: CpuBackend>(tensor: Maybe<B>) -> Maybe<B> {
-    tensor.map(B::contiguous)
-}
-
 fn slice_maybe<B: CpuBackend, F: CpuFloat>(tensor: &Maybe<B>) -> Option<&[F]> {
     match tensor {
         Maybe::Absent => None,
         Maybe::Present(tensor) => Some(B::slice(tensor)),
-    }
-}
-
-fn contiguous_inputs<B: CpuBackend>(i: SequenceInputs<B>) -> SequenceInputs<B> {
-    SequenceInputs {
-        x: B::contiguous(i.x),
-        w: B::contiguous(i.w),
-        r: B::contiguous(i.r),
-        bias_w: B::contiguous(i.bias_w),
-        bias_r: B::contiguous(i.bias_r),
-        theta: B::contiguous(i.theta),
-        c0: B::contiguous(i.c0),
-        y0: B::contiguous(i.y0),
-        trace0: B::contiguous(i.trace0),
-        zoneout: contiguous_maybe(i.zoneout),
-        x_needs_grad: contiguous_maybe(i.x_needs_grad),
     }
 }
 
@@ -185,7 +165,7 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
     inputs: SequenceInputs<B>,
     settings: &SequenceSettings,
 ) -> SequenceOutputs<B> {
-    let inputs = contiguous_inputs(inputs);
+    let inputs = inputs.map(B::contiguous);
     let dims = dims(&inputs);
     let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
     let SequenceSettings { params, execution, keep, .. } = settings;
@@ -223,18 +203,10 @@ fn backward_as<B: CpuBackend, F: CpuFloat>(
     wanted: Wanted,
     settings: &SequenceSettings,
 ) -> SequenceGradients<B> {
-    let inputs = contiguous_inputs(inputs);
+    let inputs = inputs.map(B::contiguous);
     let dims = dims(&inputs);
     let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
-    let cotangents = SequenceCotangents::<B> {
-        y: contiguous_maybe(cotangents.y),
-        c: contiguous_maybe(cotangents.c),
-        o: contiguous_maybe(cotangents.o),
-        trace: contiguous_maybe(cotangents.trace),
-        last_c: contiguous_maybe(cotangents.last_c),
-        last_y: contiguous_maybe(cotangents.last_y),
-        last_trace: contiguous_maybe(cotangents.last_trace),
-    };
+    let cotangents = cotangents.map(B::contiguous);
     let steps = kernels::egru_backward_steps(
         dims,
         &settings.params,
@@ -281,7 +253,7 @@ fn contiguous_linear<B: CpuBackend>(i: LinearInputs<B>) -> LinearInputs<B> {
         events: B::contiguous(i.events),
         weight: B::contiguous(i.weight),
         bias: B::contiguous(i.bias),
-        needs_grad: contiguous_maybe(i.needs_grad),
+        needs_grad: i.needs_grad.map(B::contiguous),
     }
 }
 

@@ -47,10 +47,12 @@ pub(crate) fn computes(device: &Device, dtype: DType) -> bool {
 
 /// Whether the kernels of the device can read weights in this type.
 pub(crate) fn narrows_weights(device: &Device, dtype: DType) -> bool {
-    #[cfg(feature = "cube")]
-    return cube::owns(device.clone().inner().as_dispatch()) && device.supports_dtype(dtype);
-    #[cfg(not(feature = "cube"))]
-    return false;
+    let readers: &[fn(&DispatchDevice) -> bool] = &[
+        #[cfg(feature = "cube")]
+        cube::owns,
+    ];
+    let device = device.clone().inner();
+    device.supports_dtype(dtype) && readers.iter().any(|owns| owns(device.as_dispatch()))
 }
 
 /// The name of the device's backend, by its feature.
@@ -97,6 +99,7 @@ impl<B: Backend> Maybe<B> {
             Self::Present(tensor) => Self::Present(change(tensor)),
         }
     }
+
     /// The same as a constant of the tape.
     pub(crate) fn constant<C: CheckpointStrategy>(self) -> Maybe<Autodiff<B, C>> {
         match self {
@@ -122,11 +125,15 @@ impl<B: Backend> From<Option<FloatTensor<B>>> for Maybe<B> {
     }
 }
 
-/// Declares an operation's trait and routes it to the backends that have kernels: the one list of them.
+/// Declares a trait of an operation and routes it to the backends that have kernels: the one list of them. The forward pass
+/// begins with `Autodiff =>`; its gradient, which autodiff calls and nobody else, does not.
 macro_rules! with_kernels {
-    ($($operation:tt)*) => {
+    (Autodiff => $($operation:tt)*) => {
+        with_kernels! { @on [Autodiff,] $($operation)* }
+    };
+    (@on [$($autodiff:tt)*] $($operation:tt)*) => {
         #[burn::backend::backend_extension(
-            Autodiff,
+            $($autodiff)*
             NdArray: cfg(feature = "ndarray"),
             Flex: cfg(feature = "flex"),
             LibTorch: cfg(feature = "tch"),
@@ -134,21 +141,9 @@ macro_rules! with_kernels {
             Fusion: cfg(feature = "fusion")
         )]
         $($operation)*
+    };
+    ($($operation:tt)*) => {
+        with_kernels! { @on [] $($operation)* }
     };
 }
 pub(crate) use with_kernels;
-
-/// The same for the gradient of an operation, which autodiff calls and nobody else.
-macro_rules! with_gradients {
-    ($($operation:tt)*) => {
-        #[burn::backend::backend_extension(
-            NdArray: cfg(feature = "ndarray"),
-            Flex: cfg(feature = "flex"),
-            LibTorch: cfg(feature = "tch"),
-            Cube: cfg(feature = "cube"),
-            Fusion: cfg(feature = "fusion")
-        )]
-        $($operation)*
-    };
-}
-pub(crate) use with_gradients;

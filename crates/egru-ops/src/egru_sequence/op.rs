@@ -9,7 +9,7 @@ use egru_kernels::{EgruParams, Keep, Wanted};
 
 use super::{EgruInputs, EgruOutputs, EgruState, Zoneout};
 use crate::Execution;
-use crate::backends::{Maybe, with_gradients, with_kernels};
+use crate::backends::{Maybe, with_kernels};
 
 /// Tensors of one call; shapes as in [`EgruInputs`].
 #[derive(ExtensionType, Clone)]
@@ -28,6 +28,25 @@ pub struct SequenceInputs<B: Backend> {
     pub(crate) zoneout: Maybe<B>,
     #[extension_type]
     pub(crate) x_needs_grad: Maybe<B>,
+}
+
+impl<B: Backend> SequenceInputs<B> {
+    /// All tensors through a function.
+    pub(crate) fn map(self, change: impl Fn(FloatTensor<B>) -> FloatTensor<B>) -> Self {
+        Self {
+            x: change(self.x),
+            w: change(self.w),
+            r: change(self.r),
+            bias_w: change(self.bias_w),
+            bias_r: change(self.bias_r),
+            theta: change(self.theta),
+            c0: change(self.c0),
+            y0: change(self.y0),
+            trace0: change(self.trace0),
+            zoneout: self.zoneout.map(&change),
+            x_needs_grad: self.x_needs_grad.map(&change),
+        }
+    }
 }
 
 /// Tensors that come out of the forward pass; shapes as in [`EgruOutputs`]. Absent where not kept.
@@ -83,6 +102,21 @@ pub struct SequenceCotangents<B: Backend> {
     pub(crate) last_trace: Maybe<B>,
 }
 
+impl<B: Backend> SequenceCotangents<B> {
+    /// All tensors through a function.
+    pub(crate) fn map(self, change: impl Fn(FloatTensor<B>) -> FloatTensor<B>) -> Self {
+        Self {
+            y: self.y.map(&change),
+            c: self.c.map(&change),
+            o: self.o.map(&change),
+            trace: self.trace.map(&change),
+            last_c: self.last_c.map(&change),
+            last_y: self.last_y.map(&change),
+            last_trace: self.last_trace.map(&change),
+        }
+    }
+}
+
 /// Gradients of the inputs, absent where not wanted.
 #[derive(ExtensionType)]
 #[extension_type(fusion: cfg(feature = "fusion"))]
@@ -120,6 +154,7 @@ pub struct SequenceSettings {
 }
 
 with_kernels! {
+    Autodiff =>
     /// A backend with a fused forward pass.
     pub trait EgruSequenceBackend: Backend {
         /// Runs the sequence.
@@ -131,7 +166,7 @@ with_kernels! {
     }
 }
 
-with_gradients! {
+with_kernels! {
     /// A backend with a fused backward pass.
     pub trait EgruSequenceGrad: EgruSequenceBackend {
         /// Gradients of the inputs from those of the outputs.

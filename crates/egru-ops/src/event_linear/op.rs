@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use egru_kernels::LinearWanted;
 
 use crate::Execution;
-use crate::backends::{Maybe, with_gradients, with_kernels};
+use crate::backends::{Maybe, with_kernels};
 
 /// Tensors of one call; shapes as in [`event_linear`](super::event_linear()).
 #[derive(ExtensionType, Clone)]
@@ -32,6 +32,7 @@ pub struct LinearGradients<B: Backend> {
 }
 
 with_kernels! {
+    Autodiff =>
     /// A backend with a fused forward pass.
     pub trait EventLinearBackend: Backend {
         /// `events @ weight + bias`.
@@ -43,7 +44,7 @@ with_kernels! {
     }
 }
 
-with_gradients! {
+with_kernels! {
     /// A backend with a fused backward pass.
     pub trait EventLinearGrad: EventLinearBackend {
         /// Gradients of the inputs from that of the output.

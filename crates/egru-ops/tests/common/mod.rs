@@ -1,8 +1,7 @@
 //! One EGRU problem as plain numbers, run on any device, in any precision, by any path.
 #![allow(dead_code)] // each test binary uses its part
 
-use std::io::Write as _;
-use std::sync::Once;
+mod devices;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use egru_ops::{
@@ -11,6 +10,8 @@ use egru_ops::{
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use devices::devices;
 
 /// A backend under test.
 #[derive(Clone)]
@@ -23,25 +24,8 @@ pub struct Backend {
     pub tolerance: f64,
 }
 
-/// All backends of this build; says once, past the capture of test output, which they are.
-#[allow(deprecated)] // burn-ndarray and burn-tch, by upstream
+/// All backends of this build.
 pub fn backends() -> Vec<Backend> {
-    let devices = [
-        ("flex", Device::flex()),
-        ("ndarray", Device::ndarray()),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", Device::wgpu(Default::default())),
-        #[cfg(feature = "cuda")]
-        ("cuda", Device::cuda(0)),
-        #[cfg(feature = "tch")]
-        ("tch", Device::libtorch()),
-    ];
-    static TOLD: Once = Once::new();
-    TOLD.call_once(|| {
-        let names: Vec<_> = devices.iter().map(|(name, _)| *name).collect();
-        let line = format!("backends under test: {}\n", names.join(", "));
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-    });
     let backend = |(name, device): (&'static str, Device)| {
         let (dtype, tolerance) = match name {
             "wgpu" => (DType::F32, 1e-4),
@@ -49,7 +33,7 @@ pub fn backends() -> Vec<Backend> {
         };
         Backend { name, device, dtype, tolerance }
     };
-    devices.into_iter().map(backend).collect()
+    devices().into_iter().map(backend).collect()
 }
 
 impl Backend {

@@ -1,30 +1,12 @@
 //! Shared by the tests: devices, deterministic inputs, comparison.
 #![allow(dead_code)] // every test binary uses a part of it
 
-use std::io::Write as _;
-use std::sync::Once;
+#[path = "../../../egru-ops/tests/common/devices.rs"]
+mod devices;
 
 use burn::tensor::{Device, Distribution, Tensor};
 
-/// The backends of this build, by name; says once, past the capture of test output, which they are.
-#[allow(deprecated)] // burn-ndarray and burn-tch, by upstream
-pub fn devices() -> Vec<(&'static str, Device)> {
-    let devices = vec![
-        ("flex", Device::flex()),
-        ("ndarray", Device::ndarray()),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", Device::wgpu(Default::default())),
-        #[cfg(feature = "tch")]
-        ("tch", Device::libtorch()),
-    ];
-    static TOLD: Once = Once::new();
-    TOLD.call_once(|| {
-        let names: Vec<_> = devices.iter().map(|(name, _)| *name).collect();
-        let line = format!("backends under test: {}\n", names.join(", "));
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-    });
-    devices
-}
+pub use devices::devices;
 
 /// Normal values from a fixed seed; large enough that units fire.
 pub fn input(shape: [usize; 3], device: &Device) -> Tensor<3> {

@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 use egru_kernels::{LinearWanted, Products};
 
 use super::product::{COLUMNS, clear_unwanted, event_product, wanted_product};
-use super::{buffer, contiguous_maybe, element, empty, narrowed, plan, rounded, sum_rows};
+use super::{buffer, element, empty, narrowed, plan, rounded, sum_rows};
 use crate::Execution;
 use crate::backends::Maybe;
 use crate::event_linear::{LinearGradients, LinearInputs};
@@ -39,7 +39,7 @@ pub(super) fn backward(
     execution: Execution,
 ) -> LinearGradients<CubeBackend> {
     let cotangent = into_contiguous(cotangent);
-    let needs = contiguous_maybe(i.needs_grad);
+    let needs = i.needs_grad.map(into_contiguous);
     LinearGradients {
         events: Maybe::when(wanted.operand, || {
             operand_gradient(cotangent.clone(), i.weight, needs, execution)

@@ -110,10 +110,6 @@ fn is_present(tensor: &Maybe<CubeBackend>) -> bool {
     matches!(tensor, Maybe::Present(_))
 }
 
-fn contiguous_maybe(tensor: Maybe<CubeBackend>) -> Maybe<CubeBackend> {
-    tensor.map(into_contiguous)
-}
-
 /// A matrix of all steps and samples `[T, B, N]`, one row each.
 fn rows(series: CubeTensor) -> CubeTensor {
     let [time, batch, width] = series.shape().dims();
@@ -139,7 +135,7 @@ fn rounded(weight: CubeTensor, weights: Weights) -> CubeTensor {
     kernel::cast(narrowed(weight, weights), wide)
 }
 
-/// The sum of all rows `[N, M]` as a vector, by a product with ones: of Burn's own sum, 0.22.1, rows from the 65536th on were
+/// The sum of all rows `[N, M]` as a vector, by a product with ones: of Burn's own sum, 0.22.1, rows from the 65537th on were
 /// missing on wgpu.
 fn sum_rows(rows: CubeTensor) -> CubeTensor {
     let [n, m] = rows.meta.shape().dims();

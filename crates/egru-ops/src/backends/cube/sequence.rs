@@ -16,8 +16,8 @@ use super::unit::{
     CotangentsLaunch, Given, GradientsLaunch, Kept, LayerLaunch, OutputsLaunch, TapeLaunch,
 };
 use super::{
-    buffer, buffer_maybe, contiguous_maybe, element, empty, is_present, linear, narrowed, reshape,
-    rows, step, sum_rows, walk,
+    buffer, buffer_maybe, element, empty, is_present, linear, narrowed, reshape, rows, step,
+    sum_rows, walk,
 };
 use crate::backends::Maybe;
 use crate::egru_sequence::{
@@ -40,7 +40,7 @@ struct Call<'a> {
     inputs: SequenceInputs<CubeBackend>,
     settings: &'a SequenceSettings,
     dims: Dims,
-    /// Lengths of the samples on the device, and how many.
+    /// Lengths of the samples on the device, and how many; one that is not read where all samples have all steps.
     lengths: (Handle, usize),
     form: Form,
     /// One element, in place of tensors that are absent.
@@ -49,31 +49,22 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     fn new(i: SequenceInputs<CubeBackend>, settings: &'a SequenceSettings) -> Self {
-        let inputs = SequenceInputs {
-            x: into_contiguous(i.x),
-            w: into_contiguous(i.w),
-            r: narrowed(i.r, settings.execution.weights),
-            bias_w: into_contiguous(i.bias_w),
-            bias_r: into_contiguous(i.bias_r),
-            theta: into_contiguous(i.theta),
-            c0: into_contiguous(i.c0),
-            y0: into_contiguous(i.y0),
-            trace0: into_contiguous(i.trace0),
-            zoneout: contiguous_maybe(i.zoneout),
-            x_needs_grad: contiguous_maybe(i.x_needs_grad),
-        };
+        let i = i.map(into_contiguous);
+        let inputs = SequenceInputs { r: narrowed(i.r, settings.execution.weights), ..i };
         let client = &inputs.x.client;
         let [time, batch, input] = inputs.x.meta.shape().dims();
         let [hidden] = inputs.theta.meta.shape().dims();
-        let lengths: Vec<u32> = match &settings.lengths {
-            Some(lengths) => lengths.iter().map(|&n| n as u32).collect(),
-            None => vec![0],
+        let lengths = match &settings.lengths {
+            Some(lengths) => {
+                let values: Vec<u32> = lengths.iter().map(|&n| n as u32).collect();
+                (client.create_from_slice(bytemuck::cast_slice(&values)), values.len())
+            }
+            None => (client.empty(size_of::<u32>()), 1),
         };
-        let memory = client.create_from_slice(bytemuck::cast_slice(&lengths));
         let number = inputs.x.dtype.size();
         Self {
             form: plan::form(client, settings.execution.products, [batch, hidden], number),
-            lengths: (memory, lengths.len()),
+            lengths,
             dims: Dims { time, batch, input, hidden },
             nothing: empty(&inputs.x, &[1]),
             inputs,
@@ -283,15 +274,7 @@ pub(super) fn backward(
 ) -> SequenceGradients<CubeBackend> {
     let call = Call::new(inputs, settings);
     let Dims { time, batch, input, hidden } = call.dims;
-    let cot = SequenceCotangents::<CubeBackend> {
-        y: contiguous_maybe(cotangents.y),
-        c: contiguous_maybe(cotangents.c),
-        o: contiguous_maybe(cotangents.o),
-        trace: contiguous_maybe(cotangents.trace),
-        last_c: contiguous_maybe(cotangents.last_c),
-        last_y: contiguous_maybe(cotangents.last_y),
-        last_trace: contiguous_maybe(cotangents.last_trace),
-    };
+    let cot = cotangents.map(into_contiguous);
     let tape = SequenceTape::<CubeBackend> {
         y: into_contiguous(tape.y),
         u: into_contiguous(tape.u),

@@ -3,7 +3,8 @@
 use cubecl::prelude::*;
 
 use super::unit::{
-    Cotangents, Gradients, Layer, Outputs, Sums, Tape, advance, hold, rest, retreat, steps_of,
+    Cotangents, Gradients, Layer, Outputs, Sums, Tape, advance, hold, no_sums, read_sums, rest,
+    retreat, steps_of, write_sums,
 };
 
 /// Step `t` forward; `input` `[T, B, 3H]` are the sums with the input weights, `product` `[B, 3H]` is `y R`.
@@ -26,14 +27,10 @@ pub(super) fn step_forward<F: Float>(
     let unit = here % hidden;
     if t < steps_of::<F>(&layer, sample) {
         let sums = (t * layer.batch + sample) * 3usize * hidden + unit;
-        let a =
-            Sums::<F> { z: input[sums], r: input[sums + hidden], g: input[sums + 2usize * hidden] };
-        let sums = sample * 3usize * hidden + unit;
-        let h = Sums::<F> {
-            z: product[sums] + bias_r[unit],
-            r: product[sums + hidden] + bias_r[hidden + unit],
-            g: product[sums + 2usize * hidden] + bias_r[2usize * hidden + unit],
-        };
+        let a = read_sums::<F>(input, sums, hidden);
+        let y_r = read_sums::<F>(product, sample * 3usize * hidden + unit, hidden);
+        let bias = read_sums::<F>(bias_r, unit, hidden);
+        let h = Sums::<F> { z: y_r.z + bias.z, r: y_r.r + bias.r, g: y_r.g + bias.g };
         advance::<F>(&layer, a, h, &mut out, t, sample, unit);
     } else {
         hold::<F>(&layer, &mut out, t, sample, unit);
@@ -63,14 +60,9 @@ pub(super) fn step_backward<F: Float>(
     let sums = sample * 3usize * hidden + unit;
     if t < steps_of::<F>(&layer, sample) {
         let by_h = retreat::<F>(&layer, &tape, &cotangents, &mut grads, dy[here], t, sample, unit);
-        q[sums] = by_h.z;
-        q[sums + hidden] = by_h.r;
-        q[sums + 2usize * hidden] = by_h.g;
+        write_sums::<F>(q, sums, hidden, by_h);
     } else {
         rest::<F>(&layer, &mut grads, t, sample, unit);
-        let zero = F::new(0.0_f32);
-        q[sums] = zero;
-        q[sums + hidden] = zero;
-        q[sums + 2usize * hidden] = zero;
+        write_sums::<F>(q, sums, hidden, no_sums::<F>());
     }
 }

@@ -106,6 +106,27 @@ pub(super) struct Sums<F: Float> {
     pub g: F,
 }
 
+/// The sums of the unit whose first one lies at `at`.
+#[cube]
+pub(super) fn read_sums<F: Float>(all: &[F], at: usize, hidden: usize) -> Sums<F> {
+    Sums::<F> { z: all[at], r: all[at + hidden], g: all[at + 2usize * hidden] }
+}
+
+/// Writes them there.
+#[cube]
+pub(super) fn write_sums<F: Float>(all: &mut [F], at: usize, hidden: usize, sums: Sums<F>) {
+    all[at] = sums.z;
+    all[at + hidden] = sums.r;
+    all[at + 2usize * hidden] = sums.g;
+}
+
+/// Sums of nothing.
+#[cube]
+pub(super) fn no_sums<F: Float>() -> Sums<F> {
+    let zero = F::new(0.0_f32);
+    Sums::<F> { z: zero, r: zero, g: zero }
+}
+
 /// Steps of a sample.
 #[cube]
 pub(super) fn steps_of<F: Float>(layer: &Layer<F>, sample: usize) -> usize {
@@ -327,12 +348,8 @@ pub(super) fn retreat<F: Float>(
     grads.state[part + state] = alpha * dtrace;
 
     let sums = row * 3usize * hidden + unit;
-    grads.p[sums] = p_z;
-    grads.p[sums + hidden] = p_r;
-    grads.p[sums + 2usize * hidden] = p_g;
-    grads.q[sums] = p_z;
-    grads.q[sums + hidden] = p_r;
-    grads.q[sums + 2usize * hidden] = q_g;
+    write_sums::<F>(&mut grads.p, sums, hidden, Sums::<F> { z: p_z, r: p_r, g: p_g });
+    write_sums::<F>(&mut grads.q, sums, hidden, Sums::<F> { z: p_z, r: p_r, g: q_g });
     Sums::<F> { z: p_z, r: p_r, g: q_g }
 }
 
@@ -345,10 +362,7 @@ pub(super) fn rest<F: Float>(
     sample: usize,
     unit: usize,
 ) {
-    let zero = F::new(0.0_f32);
     let sums = (t * layer.batch + sample) * 3usize * layer.hidden + unit;
-    for gate in 0..3usize {
-        grads.p[sums + gate * layer.hidden] = zero;
-        grads.q[sums + gate * layer.hidden] = zero;
-    }
+    write_sums::<F>(&mut grads.p, sums, layer.hidden, no_sums::<F>());
+    write_sums::<F>(&mut grads.q, sums, layer.hidden, no_sums::<F>());
 }

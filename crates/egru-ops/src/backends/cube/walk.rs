@@ -6,8 +6,8 @@ use cubecl::prelude::*;
 
 use super::lists::{DOTS, dots, list_events, place};
 use super::unit::{
-    Cotangents, Gradients, Layer, Outputs, Sums, Tape, advance, hold, rest, retreat, steps_of,
-    wanted,
+    Cotangents, Gradients, Layer, Outputs, Sums, Tape, advance, hold, read_sums, rest, retreat,
+    steps_of, wanted, write_sums,
 };
 
 /// All steps forward; `input` `[T, B, 3H]` are the sums with the input weights. One cube for each sample.
@@ -46,11 +46,7 @@ pub(super) fn walk_forward<F: Float, W: Float>(
                 h_g += value * F::cast_from(r[row + 2usize * hidden]);
             }
             let sums = (t * layer.batch + sample) * 3usize * hidden + unit;
-            let a = Sums::<F> {
-                z: input[sums],
-                r: input[sums + hidden],
-                g: input[sums + 2usize * hidden],
-            };
+            let a = read_sums::<F>(input, sums, hidden);
             let h = Sums::<F> { z: h_z, r: h_r, g: h_g };
             advance::<F>(&layer, a, h, &mut out, t, sample, unit);
             unit += units;
@@ -103,9 +99,7 @@ pub(super) fn walk_backward<F: Float, W: Float>(
         while unit < hidden {
             let by_h =
                 retreat::<F>(&layer, &tape, &cotangents, &mut grads, dy[unit], t, sample, unit);
-            q[unit] = by_h.z;
-            q[hidden + unit] = by_h.r;
-            q[2usize * hidden + unit] = by_h.g;
+            write_sums::<F>(&mut q, unit, hidden, by_h);
             dy[unit] = zero;
             unit += units;
         }
