@@ -9,7 +9,7 @@ use crate::Float;
 use crate::team::{self, Shared, threads_for};
 use crate::view::View;
 
-/// Inner indices of one chunk, and units of the blocks that the members of a team own.
+/// Inner indices of one chunk, at most.
 pub(crate) const CHUNK: usize = 64;
 
 /// Products that take the time of finding out whether a value is zero.
@@ -47,6 +47,16 @@ pub(crate) fn compact<F: Float>(values: &[F], out: &mut [Event<F>]) -> usize {
         mask &= mask - 1;
     }
     count
+}
+
+/// Event lists of rows, one for each row and chunk of columns; or of columns, and chunks of rows.
+pub(crate) trait Lists<F> {
+    /// Chunks of inner indices.
+    fn chunks(&self) -> usize;
+    /// The inner indices of one chunk, at most [`CHUNK`].
+    fn inner(&self, chunk: usize) -> Range<usize>;
+    /// The list of one outer index and chunk.
+    fn list(&self, outer: usize, chunk: usize) -> &[Event<F>];
 }
 
 /// The events of a whole matrix: a list for each outer index and chunk of inner indices.
@@ -148,17 +158,28 @@ impl<F: Float> EventLists<F> {
         (events, ends.concat())
     }
 
-    /// The list of one outer index and chunk.
-    #[inline(always)]
-    pub fn list(&self, outer: usize, chunk: usize) -> &[Event<F>] {
-        let index = outer * self.strides.0 + chunk * self.strides.1;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.events[start..self.ends[index]]
-    }
-
     /// Events of all lists.
     pub fn total(&self) -> usize {
         self.events.len()
+    }
+}
+
+impl<F: Float> Lists<F> for EventLists<F> {
+    #[inline(always)]
+    fn chunks(&self) -> usize {
+        self.inner.div_ceil(CHUNK)
+    }
+
+    #[inline(always)]
+    fn inner(&self, chunk: usize) -> Range<usize> {
+        chunk * CHUNK..((chunk + 1) * CHUNK).min(self.inner)
+    }
+
+    #[inline(always)]
+    fn list(&self, outer: usize, chunk: usize) -> &[Event<F>] {
+        let index = outer * self.strides.0 + chunk * self.strides.1;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.events[start..self.ends[index]]
     }
 }
 
@@ -184,19 +205,54 @@ fn write_columns<F: Float>(matrix: View<'_, F>, lists: &mut Writer<'_, F>) {
     }
 }
 
+/// The units in blocks of at most [`CHUNK`], each of which belongs to one member of a team.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    /// The first unit of each block, and the end of the last.
+    starts: Vec<usize>,
+}
+
+impl Blocks {
+    /// Of members that own these units, one after the other.
+    pub fn new(members: &[Range<usize>]) -> Self {
+        let mut starts: Vec<usize> =
+            members.iter().flat_map(|units| units.clone().step_by(CHUNK)).collect();
+        starts.push(members.last().map_or(0, |units| units.end));
+        Self { starts }
+    }
+
+    /// How many.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The units of one.
+    #[inline(always)]
+    pub fn units(&self, block: usize) -> Range<usize> {
+        self.starts[block]..self.starts[block + 1]
+    }
+
+    /// The blocks of a member that owns `units`.
+    pub fn of(&self, units: &Range<usize>) -> Range<usize> {
+        let block = |unit| self.starts.partition_point(|&start| start < unit);
+        block(units.start)..block(units.end)
+    }
+}
+
 /// The events of one step as blocks of units publish them, for two steps in turn: a step writes one
 /// half while the events of the step before are read from the other.
 pub(crate) struct Board<'a, F> {
     events: Shared<'a, Event<F>>,
     counts: Shared<'a, u32>,
     batch: usize,
-    blocks: usize,
+    blocks: &'a Blocks,
 }
 
 impl<'a, F: Float> Board<'a, F> {
     /// Events and counts that a board of this size is made of.
-    pub fn storage(batch: usize, hidden: usize) -> (Vec<Event<F>>, Vec<u32>) {
-        let places = 2 * batch * hidden.div_ceil(CHUNK);
+    pub fn storage(batch: usize, blocks: &Blocks) -> (Vec<Event<F>>, Vec<u32>) {
+        let places = 2 * batch * blocks.len();
         (vec![Event::default(); places * CHUNK], vec![0; places])
     }
 
@@ -204,15 +260,14 @@ impl<'a, F: Float> Board<'a, F> {
     pub fn new(
         (events, counts): &'a mut (Vec<Event<F>>, Vec<u32>),
         batch: usize,
-        hidden: usize,
+        blocks: &'a Blocks,
     ) -> Self {
-        let blocks = hidden.div_ceil(CHUNK);
         Self { events: Shared::new(events), counts: Shared::new(counts), batch, blocks }
     }
 
     /// The half that `step` reads from; it writes the next one.
     fn half(&self, step: usize) -> usize {
-        step % 2 * self.batch * self.blocks
+        step % 2 * self.batch * self.blocks.len()
     }
 
     /// Publishes outputs of one block of one sample for `step` to read.
@@ -221,7 +276,7 @@ impl<'a, F: Float> Board<'a, F> {
     /// Nobody else writes this block, and nobody reads it or writes for the next step before a barrier.
     #[inline(always)]
     pub unsafe fn publish(&self, step: usize, sample: usize, block: usize, y: &[F]) {
-        let place = self.half(step) + sample * self.blocks + block;
+        let place = self.half(step) + sample * self.blocks.len() + block;
         // SAFETY: promised by the caller.
         let (events, count) =
             unsafe { (self.events.get_mut(place * CHUNK, CHUNK), self.counts.get_mut(place, 1)) };
@@ -234,7 +289,7 @@ impl<'a, F: Float> Board<'a, F> {
     /// All blocks are published for `step`, and nobody publishes for `step + 2` while the result is used.
     #[inline(always)]
     pub unsafe fn read(&self, step: usize) -> BoardEvents<'_, F> {
-        let (half, places) = (self.half(step), self.batch * self.blocks);
+        let (half, places) = (self.half(step), self.batch * self.blocks.len());
         // SAFETY: promised by the caller.
         let (events, counts) = unsafe {
             (self.events.get(half * CHUNK, places * CHUNK), self.counts.get(half, places))
@@ -248,21 +303,32 @@ impl<'a, F: Float> Board<'a, F> {
 pub(crate) struct BoardEvents<'a, F> {
     events: &'a [Event<F>],
     counts: &'a [u32],
-    blocks: usize,
+    blocks: &'a Blocks,
 }
 
-impl<'a, F: Float> BoardEvents<'a, F> {
-    /// The events of one block of one sample.
-    #[inline(always)]
-    pub fn list(&self, sample: usize, block: usize) -> &'a [Event<F>] {
-        let place = sample * self.blocks + block;
-        &self.events[place * CHUNK..][..self.counts[place] as usize]
-    }
-
+impl<F: Float> BoardEvents<'_, F> {
     /// Events of all samples and blocks.
     #[inline(always)]
     pub fn total(&self) -> usize {
         self.counts.iter().map(|&count| count as usize).sum()
+    }
+}
+
+impl<F: Float> Lists<F> for BoardEvents<'_, F> {
+    #[inline(always)]
+    fn chunks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    #[inline(always)]
+    fn inner(&self, block: usize) -> Range<usize> {
+        self.blocks.units(block)
+    }
+
+    #[inline(always)]
+    fn list(&self, sample: usize, block: usize) -> &[Event<F>] {
+        let place = sample * self.blocks.len() + block;
+        &self.events[place * CHUNK..][..self.counts[place] as usize]
     }
 }
 
@@ -284,6 +350,16 @@ mod tests {
         assert_eq!(lists.list(1, 0), [Event { index: 0, value: 1.5 }]);
         assert_eq!(lists.list(2, 0), [Event { index: 2, value: -2.0 }]);
         assert_eq!((lists.outer, lists.inner, lists.total()), (3, 3, 3));
+    }
+
+    #[test]
+    fn a_block_belongs_to_one_member() {
+        let blocks = Blocks::new(&[0..304, 304..590]);
+        let units: Vec<_> = (0..blocks.len()).map(|block| blocks.units(block)).collect();
+        assert_eq!(units[3..6], [192..256, 256..304, 304..368]);
+        assert_eq!((units.len(), units[9].clone()), (10, 560..590));
+        assert_eq!((blocks.of(&(0..304)), blocks.of(&(304..590))), (0..5, 5..10));
+        assert_eq!(Blocks::new(&[0..0]).len(), 0);
     }
 
     #[test]

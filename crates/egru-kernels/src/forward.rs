@@ -1,6 +1,6 @@
 //! One EGRU sequence forward.
 //!
-//! A team of threads walks the steps; each member owns blocks of units, for which it takes the product
+//! A team of threads walks the steps; each member owns a run of units, for which it takes the product
 //! with the input some steps ahead and the recurrent product over the events of the step before, computes
 //! the cell, and publishes the events of its units. One barrier ends a step.
 
@@ -8,14 +8,14 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::events::{Board, CHUNK, EventLists};
+use crate::events::{Blocks, Board, CHUNK, EventLists};
 use crate::gates::GateProduct;
 use crate::lanes::{load, store};
 use crate::phases::{Clock, Phase};
 use crate::plan::Product;
 use crate::product::{lanes, tile_units};
 use crate::scratch::scratch;
-use crate::sequence::{blocks_of_members, check_inputs, length, share_of_new, tile, units};
+use crate::sequence::{check_inputs, length, share_of_new, tile, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::View;
 use crate::{
@@ -76,9 +76,10 @@ pub fn egru_forward<F: Float>(
             gates: if keep.tape { scratch(size * 4) } else { Vec::new() },
         },
     };
-    let members = blocks_of_members(dims);
+    let members = units_of_members(dims);
     let barrier = Barrier::new(members.len());
-    let mut storage = Board::storage(batch, hidden);
+    let blocks = Blocks::new(&members);
+    let mut storage = Board::storage(batch, &blocks);
     let pass = Forward {
         dims,
         inputs: *inputs,
@@ -98,13 +99,14 @@ pub fn egru_forward<F: Float>(
         gates: Shared::new(&mut out.tape.gates),
         state: Shared::new(&mut out.last.c),
         state_trace: Shared::new(&mut out.last.trace),
-        board: Board::new(&mut storage, batch, hidden),
+        blocks: &blocks,
+        board: Board::new(&mut storage, batch, &blocks),
         barrier: &barrier,
     };
     let last = members.len() - 1;
     let members = members.into_iter().enumerate().collect();
-    team::for_each(members, |(rank, blocks)| {
-        simd::dispatch(Member { pass: &pass, blocks, calling_thread: rank == last });
+    team::for_each(members, |(rank, own)| {
+        simd::dispatch(Member { pass: &pass, own, calling_thread: rank == last });
     });
     for sample in 0..batch {
         if let Some(step) = length(dims, inputs, sample).checked_sub(1) {
@@ -137,18 +139,19 @@ struct Forward<'a, F> {
     /// `[B, H]`: state and trace after the present step.
     state: Shared<'a, F>,
     state_trace: Shared<'a, F>,
+    blocks: &'a Blocks,
     board: Board<'a, F>,
     barrier: &'a Barrier,
 }
 
-/// One member with its blocks of units.
+/// One member with its units.
 ///
 /// SAFETY, for all blocks below: of the shared arrays, a member writes only the columns of its own units in
 /// the rows of the present step, and of the state; it reads those, and rows of `y` of the step before,
 /// which nobody writes any more and which the barrier at the end of that step has made visible.
 struct Member<'a, F> {
     pass: &'a Forward<'a, F>,
-    blocks: Range<usize>,
+    own: Range<usize>,
     calling_thread: bool,
 }
 
@@ -161,7 +164,8 @@ impl<F: Float> WithSimd for Member<'_, F> {
         let Dims { time, batch, input, hidden } = pass.dims;
         let _guard = pass.barrier.guard();
         let mut clock = Clock::start(self.calling_thread);
-        let own = units(hidden, &self.blocks);
+        let own = self.own;
+        let blocks = pass.blocks.of(&own);
         let ahead = pass.ahead;
         let w = View::new(pass.inputs.w, input, 3 * hidden);
         let r = View::new(pass.inputs.r, hidden, 3 * hidden);
@@ -170,11 +174,10 @@ impl<F: Float> WithSimd for Member<'_, F> {
         let mut from_units =
             GateProduct::new(r, pass.inputs.bias_r, own.clone(), batch, time * batch);
 
-        for block in self.blocks.clone() {
-            let start = block * CHUNK;
-            let width = CHUNK.min(hidden - start);
+        for block in blocks.clone() {
+            let units = pass.blocks.units(block);
             for sample in 0..batch {
-                let y0 = &pass.inputs.y0[sample * hidden + start..][..width];
+                let y0 = &pass.inputs.y0[sample * hidden..][units.clone()];
                 // SAFETY: an own block, read by others only after the barrier.
                 unsafe { pass.board.publish(0, sample, block, y0) };
             }
@@ -188,9 +191,7 @@ impl<F: Float> WithSimd for Member<'_, F> {
                 if pass.input_events || (input <= FEW_CHANNELS && pass.products != Products::Dense)
                 {
                     let lists = EventLists::of_rows(x);
-                    from_input.with_events(simd, x.rows, lists.total(), |row, chunk| {
-                        lists.list(row, chunk)
-                    });
+                    from_input.with_events(simd, x.rows, lists.total(), &lists);
                 } else {
                     from_input.with_all(x);
                 }
@@ -200,8 +201,7 @@ impl<F: Float> WithSimd for Member<'_, F> {
             let events = unsafe { pass.board.read(step) };
             let total = events.total();
             if Product::Step.takes_events(pass.products, total, batch * hidden) {
-                from_units
-                    .with_events(simd, batch, total, |sample, block| events.list(sample, block));
+                from_units.with_events(simd, batch, total, &events);
             } else {
                 let before = match step {
                     0 => pass.inputs.y0,
@@ -211,7 +211,7 @@ impl<F: Float> WithSimd for Member<'_, F> {
                 from_units.with_all(View::new(before, batch, hidden));
             }
             clock.lap(Phase::RecurrentProduct);
-            for block in self.blocks.clone() {
+            for block in blocks.clone() {
                 pass.block(simd, step, block, &own, (&from_input, first_row), &from_units);
             }
             clock.lap(Phase::Pointwise);
@@ -235,7 +235,8 @@ impl<F: Float> Forward<'_, F> {
     ) {
         let Dims { batch, hidden, .. } = self.dims;
         let tiles = CHUNK / tile_units::<F>();
-        let first_tile = (block * CHUNK - own.start) / tile_units::<F>();
+        let block_units = self.blocks.units(block);
+        let first_tile = (block_units.start - own.start) / tile_units::<F>();
         for sample in 0..batch {
             let row = (step * batch + sample) * hidden;
             let live = step < length(self.dims, &self.inputs, sample);
@@ -252,11 +253,10 @@ impl<F: Float> Forward<'_, F> {
                     self.hold(row, sample, &units);
                 }
             }
-            let start = block * CHUNK;
             // SAFETY: own units of the present step, and an own block, which others read only after the
             // barrier.
             unsafe {
-                let y = self.y.get(row + start, CHUNK.min(hidden - start));
+                let y = self.y.get(row + block_units.start, block_units.len());
                 self.board.publish(step + 1, sample, block, y);
             }
         }

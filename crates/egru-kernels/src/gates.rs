@@ -6,7 +6,7 @@ use pulp::Simd;
 
 use crate::Float;
 use crate::dense::{self, Store};
-use crate::events::{CHUNK, Event};
+use crate::events::{Event, Lists};
 use crate::product::{add_rows, tile_columns, tile_units};
 use crate::scratch::Aligned;
 use crate::tiles::GateTiles;
@@ -17,6 +17,9 @@ use crate::view::View;
 const ROWS_WORTH_CUTTING: usize = 48;
 /// Rows of one product from which on tiles are faster than the table as it lies.
 const ROWS_WORTH_TILES: usize = 4;
+
+/// Events whose rows are read side by side: as many as a processor fetches ahead of at a time.
+const STREAMS: usize = 12;
 
 /// A table of three gates `[K, 3H]` and the product with it.
 pub(crate) struct GateProduct<'a, F> {
@@ -73,27 +76,35 @@ impl<'a, F: Float> GateProduct<'a, F> {
         start + self.units.start..start + self.units.end
     }
 
-    /// Takes the product with `rows` rows of which `list` has the `events` non-zero values, for each row
-    /// and chunk.
+    /// Takes the product with `rows` rows of which `lists` has the `events` non-zero values.
     #[inline(always)]
-    pub fn with_events<'e, S: Simd>(
+    pub fn with_events<S: Simd>(
         &mut self,
         simd: S,
         rows: usize,
         events: usize,
-        list: impl Fn(usize, usize) -> &'e [Event<F>],
+        lists: &impl Lists<F>,
     ) {
         if !self.tiled {
             self.start_rows(rows);
-            let (own, chunks) = (self.units.len(), self.table.rows.div_ceil(CHUNK));
-            for gate in 0..3 {
-                let table = self.table.columns(self.columns(gate));
-                for chunk in 0..chunks {
-                    let chunk_rows = chunk * CHUNK..((chunk + 1) * CHUNK).min(table.rows);
-                    let table = table.slice(chunk_rows);
-                    for row in 0..rows {
-                        let out = &mut self.out[(row * 3 + gate) * own..][..own];
-                        add_rows(simd, list(row, chunk), table, out);
+            let (own, chunks) = (self.units.len(), lists.chunks());
+            let tables = [0, 1, 2].map(|gate| self.table.columns(self.columns(gate)));
+            // Few rows hardly share what they read: each is taken in one go, which loads and stores its sums less often.
+            let span = if rows < ROWS_WORTH_TILES { chunks.max(1) } else { 1 };
+            let mut events = Vec::new();
+            for first in (0..chunks).step_by(span) {
+                for row in 0..rows {
+                    events.clear();
+                    for chunk in first..(first + span).min(chunks) {
+                        let start = lists.inner(chunk).start as u32;
+                        let list = lists.list(row, chunk).iter();
+                        events.extend(list.map(|e| Event { index: start + e.index, ..*e }));
+                    }
+                    for events in events.chunks(STREAMS) {
+                        for (gate, table) in tables.iter().enumerate() {
+                            let out = &mut self.out[(row * 3 + gate) * own..][..own];
+                            add_rows(simd, events, *table, out);
+                        }
                     }
                 }
             }
@@ -101,21 +112,10 @@ impl<'a, F: Float> GateProduct<'a, F> {
         }
         let (units, width) = (&self.units, tile_units::<F>());
         self.layout = Layout { tile: rows * 3 * width, row: 3 * width, gate: width };
-        let hidden = self.bias.len() / 3;
-        let tiles = units.len().div_ceil(width);
-        let out = &mut self.out[..tiles * rows * tile_columns::<F>()];
-        for (tile, out) in out.chunks_exact_mut((rows * 3 * width).max(1)).enumerate() {
-            let start = units.start + tile * width;
-            let filled = width.min(units.end - start);
-            for (place, out) in out.chunks_exact_mut(width).enumerate() {
-                let bias = &self.bias[place % 3 * hidden + start..][..filled];
-                out[..filled].copy_from_slice(bias);
-                out[filled..].fill(F::ZERO);
-            }
-        }
-        let table = self.table;
-        let tiles = self.tiles.get_or_insert_with(|| GateTiles::cut(table, units));
-        tiles.add(simd, rows, events, list, out);
+        let (table, bias) = (self.table, self.bias);
+        let tiles = self.tiles.get_or_insert_with(|| GateTiles::cut(table, bias, units));
+        let out = &mut self.out[..units.len().div_ceil(width) * rows * tile_columns::<F>()];
+        tiles.product(simd, rows, events, lists, out);
     }
 
     /// Takes the product with every value of `operand`.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::dense::{self, Store, transposed};
-use crate::events::{CHUNK, EventLists};
+use crate::events::{CHUNK, Event, EventLists, Lists};
 use crate::masked::{FEW_ROWS, Plan, Wants, add_wanted, add_wanted_singly};
 use crate::plan::Product;
 use crate::product::{GROUP, add_rows, tile_columns};
@@ -107,6 +107,30 @@ fn add_events<F: Float>(
     });
 }
 
+/// Some chunks of lists.
+struct Part<'a, F> {
+    lists: &'a EventLists<F>,
+    chunks: Range<usize>,
+}
+
+impl<F: Float> Lists<F> for Part<'_, F> {
+    #[inline(always)]
+    fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    #[inline(always)]
+    fn inner(&self, chunk: usize) -> Range<usize> {
+        let (first, inner) = (self.chunks.start, self.lists.inner(self.chunks.start + chunk));
+        inner.start - first * CHUNK..inner.end - first * CHUNK
+    }
+
+    #[inline(always)]
+    fn list(&self, outer: usize, chunk: usize) -> &[Event<F>] {
+        self.lists.list(outer, self.chunks.start + chunk)
+    }
+}
+
 /// One thread's columns of [`add_events`].
 ///
 /// SAFETY, for all blocks below: a member reads and writes only its own columns of `out`.
@@ -146,11 +170,10 @@ impl<F: Float> AddEvents<'_, F> {
                 Start::Zero => out.fill(F::ZERO),
             }
         }
-        for first in (0..self.lists.inner).step_by(CHUNK) {
-            let rows = first..(first + CHUNK).min(self.lists.inner);
-            let table = self.table.slice(rows).columns(self.columns.clone());
+        for chunk in 0..self.lists.chunks() {
+            let table = self.table.slice(self.lists.inner(chunk)).columns(self.columns.clone());
             for outer in 0..self.lists.outer {
-                let events = self.lists.list(outer, first / CHUNK);
+                let events = self.lists.list(outer, chunk);
                 if !events.is_empty() {
                     let at = outer * self.stride + self.columns.start;
                     // SAFETY: own columns.
@@ -166,10 +189,13 @@ impl<F: Float> AddEvents<'_, F> {
     fn in_tiles<S: Simd>(&self, simd: S) {
         let width = tile_columns::<F>();
         let mut tile = Aligned::new(CHUNKS * CHUNK * width);
-        let mut sums = Aligned::new(ROWS * width);
+        let (mut sums, mut row) = (Aligned::new(ROWS * width), Aligned::new(width));
         // At least once, so that a result without events is written too.
-        for first in (0..self.lists.inner.max(1)).step_by(CHUNKS * CHUNK) {
+        let chunks = self.lists.chunks();
+        for first in (0..chunks.max(1)).step_by(CHUNKS) {
             let start = if first == 0 { self.start } else { Start::Out };
+            let lists = Part { lists: self.lists, chunks: first..(first + CHUNKS).min(chunks) };
+            let first = first * CHUNK;
             let rows = (CHUNKS * CHUNK).min(self.lists.inner - first);
             for column in self.columns.clone().step_by(width) {
                 let columns = width.min(self.columns.end - column);
@@ -182,26 +208,26 @@ impl<F: Float> AddEvents<'_, F> {
                     ));
                     tile[columns..].fill(F::ZERO);
                 }
-                let list = |outer, chunk| self.lists.list(outer, first / CHUNK + chunk);
+                row.fill(F::ZERO);
+                if let Start::Row(values) = start {
+                    row[..columns].copy_from_slice(&values[column..column + columns]);
+                }
                 for block in (0..self.lists.outer).step_by(ROWS) {
                     let outer = block..(block + ROWS).min(self.lists.outer);
                     let sums = &mut sums[..outer.len() * width];
-                    sums.fill(F::ZERO);
-                    for (outer, sums) in outer.clone().zip(sums.chunks_exact_mut(width)) {
-                        match start {
-                            Start::Zero => {}
-                            Start::Row(row) => {
-                                sums[..columns].copy_from_slice(&row[column..column + columns]);
-                            }
-                            Start::Out => {
+                    let row = match start {
+                        Start::Zero | Start::Row(_) => Some(&row[..]),
+                        Start::Out => {
+                            for (outer, sums) in outer.clone().zip(sums.chunks_exact_mut(width)) {
                                 let at = outer * self.stride + column;
                                 // SAFETY: own columns.
-                                sums[..columns]
-                                    .copy_from_slice(unsafe { self.out.get(at, columns) });
+                                let out = unsafe { self.out.get(at, columns) };
+                                sums[..columns].copy_from_slice(out);
                             }
+                            None
                         }
-                    }
-                    add_table(simd, tile, false, outer.clone(), &list, sums);
+                    };
+                    add_table(simd, tile, false, outer.clone(), &lists, row, sums);
                     for (outer, sums) in outer.zip(sums.chunks_exact(width)) {
                         // SAFETY: own columns.
                         let out =

@@ -35,7 +35,8 @@ pub(crate) const fn tile_units<F>() -> usize {
     tile_columns::<F>() / 3
 }
 
-/// `out[k] += sum over events of value * table[index][k]`, for the rows of one chunk of a tile.
+/// `out[k] = start[k] + sum over events of value * table[index][k]`, for the rows of one chunk of a tile; without
+/// `start`, what `out` holds is in its place.
 ///
 /// # Safety
 /// `table` has a row of [`tile_columns`] values for every index of `events`.
@@ -44,15 +45,16 @@ pub(crate) unsafe fn add_tile<S: Simd, F: Float>(
     simd: S,
     events: &[Event<F>],
     table: &[F],
+    start: Option<&[F]>,
     out: &mut [F],
 ) {
     // SAFETY: promised by the caller; the columns are within a tile.
     unsafe {
         if TILE_BYTES / size_of::<F::Vector<S>>() == 6 {
-            return add_tile_columns::<S, F, 6>(simd, events, table, 0, out);
+            return add_tile_columns::<S, F, 6>(simd, events, table, 0, start, out);
         }
         for column in (0..tile_columns::<F>()).step_by(REGISTERS * lanes::<S, F>()) {
-            add_tile_columns::<S, F, REGISTERS>(simd, events, table, column, out);
+            add_tile_columns::<S, F, REGISTERS>(simd, events, table, column, start, out);
         }
     }
 }
@@ -67,29 +69,32 @@ unsafe fn add_tile_columns<S: Simd, F: Float, const N: usize>(
     events: &[Event<F>],
     table: &[F],
     column: usize,
+    start: Option<&[F]>,
     out: &mut [F],
 ) {
     let width = N * lanes::<S, F>();
+    let start = start.map(|start| &start[column..column + width]);
     let row = |index: u32| {
         let start = index as usize * tile_columns::<F>() + column;
         debug_assert!(start + width <= table.len());
         // SAFETY: promised by the caller.
         unsafe { table.get_unchecked(start..start + width) }
     };
-    add_selected::<S, F, N>(simd, events, row, &mut out[column..column + width]);
+    add_selected::<S, F, N>(simd, events, row, start, &mut out[column..column + width]);
 }
 
-/// `out += sum over events of value * row(index)`, `N` registers, which hold the sums meanwhile.
+/// `out = start + sum over events of value * row(index)`, `N` registers, which hold the sums meanwhile; without
+/// `start`, `out += sum`.
 #[inline(always)]
 fn add_selected<'t, S: Simd, F: Float, const N: usize>(
     simd: S,
     events: &[Event<F>],
     row: impl Fn(u32) -> &'t [F],
+    start: Option<&[F]>,
     out: &mut [F],
 ) {
-    let out = F::vectors_mut::<S>(out).0;
     let mut sums = [F::splat(simd, F::ZERO); N];
-    sums.copy_from_slice(out);
+    sums.copy_from_slice(F::vectors::<S>(start.unwrap_or(out)).0);
     for event in events {
         let row = F::vectors::<S>(row(event.index)).0;
         let row: &[F::Vector<S>; N] = row.try_into().expect("a row of N registers");
@@ -98,7 +103,7 @@ fn add_selected<'t, S: Simd, F: Float, const N: usize>(
             sums[k] = F::mul_add(simd, value, row[k], sums[k]);
         }
     }
-    out.copy_from_slice(&sums);
+    F::vectors_mut::<S>(out).0.copy_from_slice(&sums);
 }
 
 /// Brings values closer.
@@ -167,7 +172,7 @@ fn add_rows_columns<S: Simd, F: Float, const N: usize>(
 ) {
     let width = N * lanes::<S, F>();
     let row = |index: u32| table.segment(index as usize, column, width);
-    add_selected::<S, F, N>(simd, events, row, &mut out[column..column + width]);
+    add_selected::<S, F, N>(simd, events, row, None, &mut out[column..column + width]);
 }
 
 /// Samples whose vectors [`dots`] keeps together.

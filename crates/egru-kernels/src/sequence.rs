@@ -17,7 +17,8 @@ pub(crate) fn check_inputs<F: Float>(dims: Dims, inputs: &Inputs<F>) -> Result<(
     let Dims { time, batch, input, hidden } = dims;
     let state = volume("state", &[batch, hidden])?;
     volume("tape", &[time, batch, 4, hidden])?;
-    volume("event lists", &[4, batch, hidden.next_multiple_of(CHUNK)])?;
+    // Twice, a chunk for each grain at worst, of events that take two values.
+    volume("event lists", &[4, batch, hidden.div_ceil(GRAIN), CHUNK])?;
     let x = volume("x", &[time, batch, input])?;
     check("x", inputs.x.len(), x)?;
     check("y0", inputs.y0.len(), state)?;
@@ -77,17 +78,17 @@ pub(crate) fn share_of_new<S: Simd, F: Float>(
     }
 }
 
-/// The blocks of units that each member of the team computes, for the whole sequence. The blocks do not
-/// depend on the number of threads.
-pub(crate) fn blocks_of_members(dims: Dims) -> Vec<Range<usize>> {
+/// Units that are not divided between members: whole registers of all kinds, so that which units are left
+/// over beside whole registers does not depend on the number of threads.
+const GRAIN: usize = 16;
+
+/// The units that each member of the team computes, for the whole sequence.
+pub(crate) fn units_of_members(dims: Dims) -> Vec<Range<usize>> {
     let Dims { time, batch, hidden, .. } = dims;
     let products = (batch * hidden).saturating_mul(3 * hidden);
-    team::shares(hidden.div_ceil(CHUNK), team::threads_for_steps(time, products)).collect()
-}
-
-/// The units of a run of blocks.
-pub(crate) fn units(hidden: usize, blocks: &Range<usize>) -> Range<usize> {
-    blocks.start * CHUNK..(blocks.end * CHUNK).min(hidden)
+    let threads = team::threads_for_steps(time, products);
+    let units = |grains: Range<usize>| grains.start * GRAIN..(grains.end * GRAIN).min(hidden);
+    team::shares(hidden.div_ceil(GRAIN), threads).map(units).collect()
 }
 
 /// The units of one tile of a member that owns `units`.

@@ -1,6 +1,6 @@
 //! The steps of one sequence, from the last to the first.
 //!
-//! A team of threads walks them; each member owns blocks of units, takes the gradient that reaches their
+//! A team of threads walks them; each member owns a run of units, takes the gradient that reaches their
 //! outputs through the recurrent weights, only where the surrogate or an event lets it have an effect, and
 //! computes the gradients of their gates. One barrier ends a step.
 
@@ -15,7 +15,7 @@ use crate::phases::{Clock, Phase};
 use crate::plan::Product;
 use crate::product::{lanes, tile_units};
 use crate::scratch::{Aligned, zeros};
-use crate::sequence::{blocks_of_members, length, share_of_new, tile, units};
+use crate::sequence::{length, share_of_new, tile, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::{View, ViewMut};
 use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, Tape, simd};
@@ -51,7 +51,7 @@ pub(crate) fn walk<F: Float>(
         c0: start(grads.last.c),
         trace0: start(grads.last.trace),
     };
-    let members = blocks_of_members(dims);
+    let members = units_of_members(dims);
     let barrier = Barrier::new(members.len());
     let pass = Backward {
         dims,
@@ -71,8 +71,8 @@ pub(crate) fn walk<F: Float>(
     };
     let last = members.len() - 1;
     let members = members.into_iter().enumerate().collect();
-    team::for_each(members, |(rank, blocks)| {
-        simd::dispatch(Member { pass: &pass, blocks, calling_thread: rank == last });
+    team::for_each(members, |(rank, own)| {
+        simd::dispatch(Member { pass: &pass, own, calling_thread: rank == last });
     });
     found
 }
@@ -98,14 +98,14 @@ struct Backward<'a, F> {
     barrier: &'a Barrier,
 }
 
-/// One member with its blocks of units.
+/// One member with its units.
 ///
 /// SAFETY, for all blocks below: of the shared arrays, a member writes only the columns of its own units,
 /// of `gates` in the rows of the present step; it reads rows of `gates` of the step after, which nobody
 /// writes any more and which the barrier at the end of that step has made visible.
 struct Member<'a, F> {
     pass: &'a Backward<'a, F>,
-    blocks: Range<usize>,
+    own: Range<usize>,
     calling_thread: bool,
 }
 
@@ -118,7 +118,7 @@ impl<F: Float> WithSimd for Member<'_, F> {
         let Dims { time, batch, hidden, .. } = pass.dims;
         let _guard = pass.barrier.guard();
         let mut clock = Clock::start(self.calling_thread);
-        let own = units(hidden, &self.blocks);
+        let own = self.own;
         // The rows of the own units: where the gradients of all units arrive.
         let table = View::new(pass.inputs.r, hidden, 3 * hidden).slice(own.clone());
         let mut recurrent = Recurrent {

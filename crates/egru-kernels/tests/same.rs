@@ -18,6 +18,7 @@ fn for_every_count(problem: &Problem, products: Products, expected: &Results) {
     let context = format!("{:?}, {:?}, {products:?}", problem.dims, simd_level());
     set_threads(1);
     let single = run::<f64>(problem, products);
+    let single_f32 = run::<f32>(problem, products);
     assert_close(&single, expected, 1e-12, &context);
     for count in [2, 3] {
         set_threads(count);
@@ -25,6 +26,7 @@ fn for_every_count(problem: &Problem, products: Products, expected: &Results) {
         let several = run::<f64>(problem, products);
         if products == Products::Events {
             assert_same(&several, &single, &context);
+            assert_same(&run::<f32>(problem, products), &single_f32, &context);
         } else {
             assert_close(&several, &single, 1e-12, &context);
             assert_same(&run::<f64>(problem, products), &several, &context);
@@ -36,7 +38,7 @@ fn for_every_count(problem: &Problem, products: Products, expected: &Results) {
 
 #[test]
 fn threads_and_instruction_sets() {
-    // The second is too short for `R` to be packed, the third is one step, the fourth one block.
+    // The second is too short for `R` to be packed, the third is one step, the fourth has few units.
     for problem in [problem(5, 3, 590), problem(3, 5, 590), problem(1, 3, 1350), problem(5, 2, 63)]
     {
         set_threads(1);
