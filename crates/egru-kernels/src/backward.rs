@@ -10,7 +10,7 @@ use crate::forward::tape_width;
 use crate::linear::operand_gradient;
 use crate::matmul::{Operand, times_transposed, transposed_times};
 use crate::phases::{Clock, Phase};
-use crate::scratch::zeros;
+use crate::scratch::{Memory, copied};
 use crate::sequence::{check_inputs, length, live_input};
 use crate::view::{View, ViewMut};
 use crate::walk::{Walk, walk};
@@ -41,16 +41,16 @@ use crate::{
 /// [`ShapeError`] where an array does not fit `dims`; named `tape` where the forward pass was not asked
 /// to keep it.
 #[allow(clippy::too_many_arguments)]
-pub fn egru_backward<F: Float>(
+pub fn egru_backward<F: Float, M: Memory<F>>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
     y: &[F],
-    tape: Tape<F>,
+    tape: Tape<M>,
     grads: &Cotangents<F>,
     wanted: Wanted,
     products: Products,
-) -> Result<Gradients<F>, ShapeError> {
+) -> Result<Gradients<M>, ShapeError> {
     check("y", y.len(), dims.time.saturating_mul(dims.batch).saturating_mul(dims.hidden))?;
     egru_backward_steps(dims, params, inputs, tape, grads, products)?
         .finish(inputs, y, wanted, products)
@@ -61,19 +61,19 @@ pub fn egru_backward<F: Float>(
 ///
 /// # Errors
 /// As [`egru_backward`].
-pub fn egru_backward_steps<F: Float>(
+pub fn egru_backward_steps<F: Float, M: Memory<F>>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
-    mut tape: Tape<F>,
+    mut tape: Tape<M>,
     grads: &Cotangents<F>,
     products: Products,
-) -> Result<StepGradients<F>, ShapeError> {
+) -> Result<StepGradients<F, M>, ShapeError> {
     check_inputs(dims, inputs)?;
     let Dims { time, batch, hidden, .. } = dims;
     let rows = time * batch;
-    check("tape", tape.u.len(), rows * hidden)?;
-    check("tape", tape.gates.len(), rows * tape_width(hidden))?;
+    check("tape", tape.u.as_ref().len(), rows * hidden)?;
+    check("tape", tape.gates.as_ref().len(), rows * tape_width(hidden))?;
     for (name, array) in [
         ("grads.y", grads.y),
         ("grads.c", grads.c),
@@ -90,28 +90,29 @@ pub fn egru_backward_steps<F: Float>(
         check_option(name, array, batch * hidden)?;
     }
     // Where a sample has no step, its last output is its first.
-    let mut y0 = zeros(batch * hidden);
+    let mut y0 = M::zeros(batch * hidden);
     for sample in (0..batch).filter(|&sample| length(dims, inputs, sample) == 0) {
         let range = sample * hidden..(sample + 1) * hidden;
         if let Some(last) = grads.last.y {
-            y0[range.clone()].copy_from_slice(&last[range]);
+            y0.as_mut()[range.clone()].copy_from_slice(&last[range]);
         }
     }
-    let walk = walk(dims, params, inputs, &mut tape, grads, products);
+    let (u, gates) = (tape.u.as_ref(), tape.gates.as_mut());
+    let walk = walk(dims, params, inputs, u, gates, grads, products);
     Ok(StepGradients { dims, gates: tape.gates, walk, y0 })
 }
 
 /// The gradients by the gates: what is left of a backward pass is products with them.
-pub struct StepGradients<F> {
+pub struct StepGradients<F, M> {
     dims: Dims,
     /// `[T, B, 4, H]`, see [`Walk`].
-    gates: Vec<F>,
+    gates: M,
     walk: Walk<F>,
     /// `[B, H]`: what the gradient of `y0` has beside the first step's.
-    y0: Vec<F>,
+    y0: M,
 }
 
-impl<F: Float> StepGradients<F> {
+impl<F: Float, M: Memory<F>> StepGradients<F, M> {
     /// The gradients of the inputs, from the forward pass's `inputs` and `y`.
     ///
     /// # Errors
@@ -122,7 +123,7 @@ impl<F: Float> StepGradients<F> {
         y: &[F],
         wanted: Wanted,
         products: Products,
-    ) -> Result<Gradients<F>, ShapeError> {
+    ) -> Result<Gradients<M>, ShapeError> {
         let dims = self.dims;
         check_inputs(dims, inputs)?;
         let Dims { time, batch, input, hidden } = dims;
@@ -130,20 +131,21 @@ impl<F: Float> StepGradients<F> {
         check("y", y.len(), rows * hidden)?;
         let Walk { sums, theta, c0, trace0 } = self.walk;
         let mut clock = Clock::start(true);
-        let keep = |want: bool, values: Vec<F>| if want { values } else { Vec::new() };
-        let mut result = Gradients {
-            x: vec![],
-            y0: vec![],
-            c0: keep(wanted.state, c0),
-            trace0: keep(wanted.state, trace0),
-            w: vec![],
-            r: vec![],
+        let keep = |want: bool, values: &[F]| copied(if want { values } else { &[] });
+        let none = || M::unwritten(0);
+        let mut result: Gradients<M> = Gradients {
+            x: none(),
+            y0: none(),
+            c0: keep(wanted.state, &c0),
+            trace0: keep(wanted.state, &trace0),
+            w: none(),
+            r: none(),
             // Order of the sums as of the gates: z, r, q_g, p_g.
-            bias_w: keep(wanted.w, [&sums[..2 * hidden], &sums[3 * hidden..]].concat()),
-            bias_r: keep(wanted.r, sums[..3 * hidden].to_vec()),
-            theta: keep(wanted.theta, theta),
+            bias_w: keep(wanted.w, &[&sums[..2 * hidden], &sums[3 * hidden..]].concat()),
+            bias_r: keep(wanted.r, &sums[..3 * hidden]),
+            theta: keep(wanted.theta, &theta),
         };
-        let gates = View::new(&self.gates, rows, 4 * hidden);
+        let gates = View::new(self.gates.as_ref(), rows, 4 * hidden);
         let (q, p) = (gates.columns(0..3 * hidden), InputGates { gates, hidden });
         if wanted.r {
             result.r = recurrent_gradient(dims, inputs, y, q, products);
@@ -151,9 +153,9 @@ impl<F: Float> StepGradients<F> {
         if wanted.w {
             let x = live_input(dims, inputs);
             let x = Operand::of(View::new(&x, rows, input), products);
-            result.w = zeros(input * 3 * hidden);
+            result.w = M::zeros(input * 3 * hidden);
             for (gates, columns) in p.parts() {
-                let w = ViewMut::new(&mut result.w, input, 3 * hidden);
+                let w = ViewMut::new(result.w.as_mut(), input, 3 * hidden);
                 transposed_times(&x, gates, w.columns(columns));
             }
         }
@@ -172,7 +174,7 @@ impl<F: Float> StepGradients<F> {
             result.y0 = self.y0;
             if time > 0 {
                 let recurrent = View::new(inputs.r, hidden, 3 * hidden);
-                let out = ViewMut::new(&mut result.y0, batch, hidden);
+                let out = ViewMut::new(result.y0.as_mut(), batch, hidden);
                 times_transposed(None, q.slice(0..batch), recurrent, out);
             }
             clock.lap(Phase::RecurrentGradient);
@@ -199,20 +201,20 @@ impl<'a, F> InputGates<'a, F> {
 }
 
 /// `dR`: the events of each step with the gates of the next.
-fn recurrent_gradient<F: Float>(
+fn recurrent_gradient<F: Float, M: Memory<F>>(
     dims: Dims,
     inputs: &Inputs<F>,
     y: &[F],
     q: View<'_, F>,
     products: Products,
-) -> Vec<F> {
+) -> M {
     let Dims { time, batch, hidden, .. } = dims;
-    let mut result = zeros(hidden * 3 * hidden);
+    let mut result = M::zeros(hidden * 3 * hidden);
     if time > 0 {
         let later = (time - 1) * batch;
         for (y, rows) in [(inputs.y0, 0..batch), (&y[..later * hidden], batch..batch + later)] {
             let y = Operand::of(View::new(y, rows.len(), hidden), products);
-            transposed_times(&y, q.slice(rows), ViewMut::new(&mut result, hidden, 3 * hidden));
+            transposed_times(&y, q.slice(rows), ViewMut::new(result.as_mut(), hidden, 3 * hidden));
         }
     }
     result

@@ -14,7 +14,7 @@ use crate::lanes::{load, store};
 use crate::phases::{Clock, Phase};
 use crate::plan::Product;
 use crate::product::{lanes, tile_units};
-use crate::scratch::scratch;
+use crate::scratch::{Memory, copied};
 use crate::sequence::{check_inputs, length, share_of_new, tile, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::View;
@@ -59,21 +59,35 @@ pub fn egru_forward<F: Float>(
     inputs: &Inputs<F>,
     products: Products,
     keep: Keep,
-) -> Result<Outputs<F>, ShapeError> {
+) -> Result<Outputs<Vec<F>>, ShapeError> {
+    egru_forward_in(dims, params, inputs, products, keep)
+}
+
+/// [`egru_forward`] with its results in any [`Memory`].
+///
+/// # Errors
+/// As [`egru_forward`].
+pub fn egru_forward_in<F: Float, M: Memory<F>>(
+    dims: Dims,
+    params: &EgruParams,
+    inputs: &Inputs<F>,
+    products: Products,
+    keep: Keep,
+) -> Result<Outputs<M>, ShapeError> {
     check_inputs(dims, inputs)?;
     let Dims { time, batch, hidden, .. } = dims;
     let size = time * batch * hidden;
-    let series = |kept: bool| if kept { scratch(size) } else { Vec::new() };
+    let series = |kept: bool| M::unwritten(if kept { size } else { 0 });
     let mut out = Outputs {
-        y: scratch(size),
+        y: series(true),
         c: series(keep.c),
         o: series(keep.o),
         trace: series(keep.trace),
         window: series(keep.window),
-        last: State { c: inputs.c0.to_vec(), y: inputs.y0.to_vec(), trace: inputs.trace0.to_vec() },
+        last: State { c: copied(inputs.c0), y: copied(inputs.y0), trace: copied(inputs.trace0) },
         tape: Tape {
             u: series(keep.tape),
-            gates: if keep.tape { scratch(size * 4) } else { Vec::new() },
+            gates: M::unwritten(if keep.tape { 4 * size } else { 0 }),
         },
     };
     let members = units_of_members(dims);
@@ -90,15 +104,15 @@ pub fn egru_forward<F: Float>(
         alpha: F::from_f64(params.alpha),
         eps: F::from_f64(params.eps),
         keep,
-        y: Shared::new(&mut out.y),
-        c: Shared::new(&mut out.c),
-        o: Shared::new(&mut out.o),
-        trace: Shared::new(&mut out.trace),
-        window: Shared::new(&mut out.window),
-        u: Shared::new(&mut out.tape.u),
-        gates: Shared::new(&mut out.tape.gates),
-        state: Shared::new(&mut out.last.c),
-        state_trace: Shared::new(&mut out.last.trace),
+        y: Shared::new(out.y.as_mut()),
+        c: Shared::new(out.c.as_mut()),
+        o: Shared::new(out.o.as_mut()),
+        trace: Shared::new(out.trace.as_mut()),
+        window: Shared::new(out.window.as_mut()),
+        u: Shared::new(out.tape.u.as_mut()),
+        gates: Shared::new(out.tape.gates.as_mut()),
+        state: Shared::new(out.last.c.as_mut()),
+        state_trace: Shared::new(out.last.trace.as_mut()),
         blocks: &blocks,
         board: Board::new(&mut storage, batch, &blocks),
         barrier: &barrier,
@@ -110,8 +124,8 @@ pub fn egru_forward<F: Float>(
     });
     for sample in 0..batch {
         if let Some(step) = length(dims, inputs, sample).checked_sub(1) {
-            let y = &out.y[(step * batch + sample) * hidden..][..hidden];
-            out.last.y[sample * hidden..][..hidden].copy_from_slice(y);
+            let y = &out.y.as_ref()[(step * batch + sample) * hidden..][..hidden];
+            out.last.y.as_mut()[sample * hidden..][..hidden].copy_from_slice(y);
         }
     }
     Ok(out)

@@ -72,9 +72,13 @@ mod walk;
 pub use backward::{StepGradients, egru_backward, egru_backward_steps};
 pub use error::ShapeError;
 pub use float::Float;
-pub use forward::egru_forward;
-pub use linear::{LinearGradients, LinearWanted, event_linear_backward, event_linear_forward};
+pub use forward::{egru_forward, egru_forward_in};
+pub use linear::{
+    LinearGradients, LinearWanted, event_linear_backward, event_linear_backward_in,
+    event_linear_forward, event_linear_forward_in,
+};
 pub use phases::{Phase, record_phases, take_phases};
+pub use scratch::Memory;
 pub use simd::{SimdLevel, set_simd_level, simd_level, simd_levels};
 pub use team::{set_threads, threads};
 pub use types::*;

@@ -3,7 +3,7 @@
 use crate::error::{check, check_option, volume};
 use crate::matmul::{Operand, add_column_sums, times, times_transposed, transposed_times};
 use crate::plan::Product;
-use crate::scratch::{scratch, zeros};
+use crate::scratch::Memory;
 use crate::view::{View, ViewMut};
 use crate::{Float, Products, ShapeError};
 
@@ -18,15 +18,15 @@ pub struct LinearWanted {
     pub bias: bool,
 }
 
-/// Gradients of the loss by the arguments of [`event_linear_forward`]; empty where not wanted.
+/// Gradients of the loss by the arguments of [`event_linear_forward`] in memory `Mem`; empty where not wanted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LinearGradients<F> {
+pub struct LinearGradients<Mem> {
     /// By the operand, `[N, K]`.
-    pub operand: Vec<F>,
+    pub operand: Mem,
     /// By the weights, `[K, M]`.
-    pub weight: Vec<F>,
+    pub weight: Mem,
     /// By the bias, `[M]`.
-    pub bias: Vec<F>,
+    pub bias: Mem,
 }
 
 /// `out[N, M] = events[N, K] weight[K, M] + bias[M]`, row-major.
@@ -55,17 +55,33 @@ pub fn event_linear_forward<F: Float>(
     bias: Option<&[F]>,
     products: Products,
 ) -> Result<Vec<F>, ShapeError> {
+    event_linear_forward_in(n, k, m, events, weight, bias, products)
+}
+
+/// [`event_linear_forward`] with its result in any [`Memory`].
+///
+/// # Errors
+/// As [`event_linear_forward`].
+pub fn event_linear_forward_in<F: Float, Mem: Memory<F>>(
+    n: usize,
+    k: usize,
+    m: usize,
+    events: &[F],
+    weight: &[F],
+    bias: Option<&[F]>,
+    products: Products,
+) -> Result<Mem, ShapeError> {
     let size = volume("out", &[n, m])?;
     check("events", events.len(), volume("events", &[n, k])?)?;
     check("weight", weight.len(), volume("weight", &[k, m])?)?;
     check_option("bias", bias, m)?;
-    let mut out = scratch(size);
+    let mut out = Mem::unwritten(size);
     times(
         Product::Forward.takes_events_of(products, events),
         View::new(events, n, k),
         View::new(weight, k, m),
         bias,
-        ViewMut::new(&mut out, n, m),
+        ViewMut::new(out.as_mut(), n, m),
     );
     Ok(out)
 }
@@ -89,7 +105,26 @@ pub fn event_linear_backward<F: Float>(
     grad_out: &[F],
     want: LinearWanted,
     products: Products,
-) -> Result<LinearGradients<F>, ShapeError> {
+) -> Result<LinearGradients<Vec<F>>, ShapeError> {
+    event_linear_backward_in(n, k, m, events, weight, needs_grad, grad_out, want, products)
+}
+
+/// [`event_linear_backward`] with its results in any [`Memory`].
+///
+/// # Errors
+/// As [`event_linear_backward`].
+#[allow(clippy::too_many_arguments)]
+pub fn event_linear_backward_in<F: Float, Mem: Memory<F>>(
+    n: usize,
+    k: usize,
+    m: usize,
+    events: &[F],
+    weight: &[F],
+    needs_grad: Option<&[F]>,
+    grad_out: &[F],
+    want: LinearWanted,
+    products: Products,
+) -> Result<LinearGradients<Mem>, ShapeError> {
     let operand_size = volume("events", &[n, k])?;
     let weight_size = volume("weight", &[k, m])?;
     check("events", events.len(), operand_size)?;
@@ -97,40 +132,41 @@ pub fn event_linear_backward<F: Float>(
     check("grad_out", grad_out.len(), volume("grad_out", &[n, m])?)?;
     check_option("needs_grad", needs_grad, operand_size)?;
     let grad = View::new(grad_out, n, m);
-    let mut result = LinearGradients { operand: vec![], weight: vec![], bias: vec![] };
+    let [operand, weight_gradient, bias] = [(); 3].map(|()| Mem::unwritten(0));
+    let mut result = LinearGradients { operand, weight: weight_gradient, bias };
     if want.operand {
         result.operand = operand_gradient(needs_grad, n, k, products, |needed, out| {
             times_transposed(needed, grad, View::new(weight, k, m), out);
         });
     }
     if want.weight {
-        result.weight = zeros(weight_size);
+        result.weight = Mem::zeros(weight_size);
         let events = Operand::of(View::new(events, n, k), products);
-        transposed_times(&events, grad, ViewMut::new(&mut result.weight, k, m));
+        transposed_times(&events, grad, ViewMut::new(result.weight.as_mut(), k, m));
     }
     if want.bias {
-        result.bias = zeros(m);
-        add_column_sums(grad, &mut result.bias);
+        result.bias = Mem::zeros(m);
+        add_column_sums(grad, result.bias.as_mut());
     }
     Ok(result)
 }
 
 /// The gradient of an operand `[rows, cols]`, zero where it is not wanted. `add` adds it to its second
 /// argument, everywhere or at least where its first argument is not zero.
-pub(crate) fn operand_gradient<F: Float>(
+pub(crate) fn operand_gradient<F: Float, Mem: Memory<F>>(
     needs_grad: Option<&[F]>,
     rows: usize,
     cols: usize,
     products: Products,
     add: impl FnOnce(Option<View<'_, F>>, ViewMut<'_, F>),
-) -> Vec<F> {
-    let mut result = zeros(rows * cols);
+) -> Mem {
+    let mut result = Mem::zeros(rows * cols);
     let needed = needs_grad
         .filter(|needed| Product::Operand.takes_events_of(products, needed))
         .map(|needed| View::new(needed, rows, cols));
-    add(needed, ViewMut::new(&mut result, rows, cols));
+    add(needed, ViewMut::new(result.as_mut(), rows, cols));
     if let (None, Some(needs_grad)) = (needed, needs_grad) {
-        for (value, &need) in result.iter_mut().zip(needs_grad) {
+        for (value, &need) in result.as_mut().iter_mut().zip(needs_grad) {
             if need == F::ZERO {
                 *value = F::ZERO;
             }

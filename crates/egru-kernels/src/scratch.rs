@@ -1,4 +1,4 @@
-//! Working memory.
+//! Working memory, and the memory of results.
 
 use std::ops::{Deref, DerefMut};
 
@@ -18,6 +18,32 @@ pub(crate) fn scratch<F: Float>(len: usize) -> Vec<F> {
         values.set_len(len);
     }
     values
+}
+
+/// Memory that results are written to: a `Vec`, or a caller's own, so that nothing has to be copied there.
+pub trait Memory<F: Float>: AsRef<[F]> + AsMut<[F]> {
+    /// `len` values, each of which is written before it is read: what they are until then does not matter.
+    fn unwritten(len: usize) -> Self;
+
+    /// `len` zeros.
+    fn zeros(len: usize) -> Self;
+}
+
+impl<F: Float> Memory<F> for Vec<F> {
+    fn unwritten(len: usize) -> Self {
+        scratch(len)
+    }
+
+    fn zeros(len: usize) -> Self {
+        zeros(len)
+    }
+}
+
+/// A copy of `values` as a result.
+pub(crate) fn copied<F: Float, M: Memory<F>>(values: &[F]) -> M {
+    let mut memory = M::unwritten(values.len());
+    memory.as_mut().copy_from_slice(values);
+    memory
 }
 
 /// `len` zeros.

@@ -108,44 +108,44 @@ impl Keep {
     pub const ALL: Self = Self { c: true, o: true, trace: true, window: true, tape: true };
 }
 
-/// Outputs of one sequence, each `[T, B, H]`; empty where not kept.
+/// Outputs of one sequence in memory `M`, each `[T, B, H]`; empty where not kept.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outputs<F> {
+pub struct Outputs<M> {
     /// Event output `o * u`.
-    pub y: Vec<F>,
+    pub y: M,
     /// State after the reset.
-    pub c: Vec<F>,
+    pub c: M,
     /// Events, 0 or 1.
-    pub o: Vec<F>,
+    pub o: M,
     /// Decaying average of `y`.
-    pub trace: Vec<F>,
+    pub trace: M,
     /// 1 where a gradient of `y` has any effect (active, or `|v| < 1/eps`), else 0; 0 past a sample's end.
-    pub window: Vec<F>,
+    pub window: M,
     /// The state after each sample's last step.
-    pub last: State<F>,
+    pub last: State<M>,
     /// What the backward pass needs.
-    pub tape: Tape<F>,
+    pub tape: Tape<M>,
 }
 
-/// The state between two steps, each `[B, H]`.
+/// The state between two steps in memory `M`, each `[B, H]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct State<F> {
+pub struct State<M> {
     /// State after the reset.
-    pub c: Vec<F>,
+    pub c: M,
     /// Event output.
-    pub y: Vec<F>,
+    pub y: M,
     /// Decaying average of the event output.
-    pub trace: Vec<F>,
+    pub trace: M,
 }
 
-/// What the backward pass takes from the forward pass, beside `y`: empty if not kept.
+/// What the backward pass takes from the forward pass, beside `y`, in memory `M`: empty if not kept.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tape<F> {
+pub struct Tape<M> {
     /// The state before the reset, `u`, `[T, B, H]`.
-    pub u: Vec<F>,
+    pub u: M,
     /// The gates `z`, `r` and `g` and the recurrent part of the candidate, `h_g`: `[T, B, 4, H]`. The
     /// backward pass writes its gradients over them, so that it needs no further memory of this size.
-    pub gates: Vec<F>,
+    pub gates: M,
 }
 
 /// Gradients of the loss by the outputs, each `[T, B, H]`; `None` is zero.
@@ -189,25 +189,25 @@ pub struct Wanted {
     pub state: bool,
 }
 
-/// Gradients of the loss by the inputs, shaped as those; empty where not wanted.
+/// Gradients of the loss by the inputs in memory `M`, shaped as those; empty where not wanted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gradients<F> {
+pub struct Gradients<M> {
     /// By the input, `[T, B, C]`.
-    pub x: Vec<F>,
+    pub x: M,
     /// By the initial event output, `[B, H]`.
-    pub y0: Vec<F>,
+    pub y0: M,
     /// By the initial state, `[B, H]`.
-    pub c0: Vec<F>,
+    pub c0: M,
     /// By the initial trace, `[B, H]`.
-    pub trace0: Vec<F>,
+    pub trace0: M,
     /// By the input weights, `[C, 3H]`.
-    pub w: Vec<F>,
+    pub w: M,
     /// By the recurrent weights, `[H, 3H]`.
-    pub r: Vec<F>,
+    pub r: M,
     /// By the input bias, `[3H]`.
-    pub bias_w: Vec<F>,
+    pub bias_w: M,
     /// By the recurrent bias, `[3H]`.
-    pub bias_r: Vec<F>,
+    pub bias_r: M,
     /// By the threshold, `[H]`.
-    pub theta: Vec<F>,
+    pub theta: M,
 }

@@ -18,10 +18,10 @@ use crate::scratch::{Aligned, zeros};
 use crate::sequence::{length, share_of_new, tile, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::{View, ViewMut};
-use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, Tape, simd};
+use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, simd};
 
 /// What the walk finds, beside the gradients by the gates before their nonlinearity, which it leaves in
-/// [`Tape::gates`], in the order `z`, `r`, `q_g`, `p_g`, so that the recurrent ones lie side by side.
+/// [`Tape::gates`](crate::Tape::gates), in the order `z`, `r`, `q_g`, `p_g`, so that the recurrent ones lie side by side.
 pub(crate) struct Walk<F> {
     /// `[4, H]`: the sum of the gates' gradients over steps and samples.
     pub sums: Vec<F>,
@@ -38,7 +38,8 @@ pub(crate) fn walk<F: Float>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
-    tape: &mut Tape<F>,
+    u: &[F],
+    gates: &mut [F],
     grads: &Cotangents<F>,
     products: Products,
 ) -> Walk<F> {
@@ -61,8 +62,8 @@ pub(crate) fn walk<F: Float>(
         alpha: F::from_f64(params.alpha),
         gamma: F::from_f64(params.gamma),
         eps: F::from_f64(params.eps),
-        u: &tape.u,
-        gates: Shared::new(&mut tape.gates),
+        u,
+        gates: Shared::new(gates),
         sums: Shared::new(&mut found.sums),
         theta: Shared::new(&mut found.theta),
         c0: Shared::new(&mut found.c0),

@@ -64,7 +64,7 @@ fn every_array_is_checked() {
     }
     let Outputs { y, tape, .. } = out;
     let all = Cotangents { y: Some(&y), ..Cotangents::default() };
-    let backward = |y: &[f64], tape: Tape<f64>, grads: &Cotangents<f64>| {
+    let backward = |y: &[f64], tape: Tape<Vec<f64>>, grads: &Cotangents<f64>| {
         egru_backward(DIMS, &params, &good, y, tape, grads, ALL, Products::Auto)
     };
     let error = backward(&y, tape, &all);

@@ -128,8 +128,8 @@ impl Problem {
 
 /// Everything that both passes compute, in `f64`.
 pub struct Results {
-    pub outputs: Outputs<f64>,
-    pub gradients: Gradients<f64>,
+    pub outputs: Outputs<Vec<f64>>,
+    pub gradients: Gradients<Vec<f64>>,
 }
 
 impl Results {

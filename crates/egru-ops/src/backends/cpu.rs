@@ -1,7 +1,7 @@
 //! What the CPU backends share: tensors become slices for `egru-kernels`, vectors become tensors.
 
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
-use burn::tensor::{DType, Element, TensorData, try_read_sync};
+use burn::tensor::{DType, Element};
 use egru_kernels as kernels;
 use kernels::{Cotangents, Dims, Inputs, LastCotangents, LinearWanted, Wanted, Zoneout};
 
@@ -18,17 +18,24 @@ impl<F: kernels::Float + Element + bytemuck::Pod> CpuFloat for F {}
 
 /// A backend whose tensors are memory of this process.
 pub(super) trait CpuBackend: Backend {
+    /// What the kernels write their results to.
+    type Memory<F: CpuFloat>: kernels::Memory<F>;
+
     /// Row-major without gaps; no copy if it is so already.
     fn contiguous(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// The values of a contiguous tensor.
     fn slice<F: CpuFloat>(tensor: &FloatTensor<Self>) -> &[F];
 
-    /// Takes the values over, without a copy.
-    fn tensor(data: TensorData) -> FloatTensor<Self>;
+    /// A tensor of these values, without a copy.
+    fn tensor<F: CpuFloat>(values: Self::Memory<F>, shape: &[usize]) -> FloatTensor<Self>;
+
+    /// The values of a tensor, to write to; without a copy if nobody else has them.
+    fn memory<F: CpuFloat>(tensor: FloatTensor<Self>) -> Self::Memory<F>;
 }
 
 /// Implements the fused operations for a [`CpuBackend`].
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 macro_rules! cpu_backend {
     ($backend:ty) => {
         impl crate::egru_sequence::EgruSequenceBackend for $backend {
@@ -73,6 +80,7 @@ macro_rules! cpu_backend {
         }
     };
 }
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 pub(super) use cpu_backend;
 
 /// Calls the function for the tensor's number type. The dispatch has refused all others.
@@ -120,10 +128,6 @@ pub(super) fn linear_backward<B: CpuBackend>(
 
 const CHECKED: &str = "the dispatch has checked the shapes";
 
-fn make<B: CpuBackend, F: CpuFloat>(values: Vec<F>, shape: &[usize]) -> FloatTensor<B> {
-    B::tensor(TensorData::new(values, shape.to_vec()))
-}
-
 fn slice_maybe<B: CpuBackend, F: CpuFloat>(tensor: &Maybe<B>) -> Option<&[F]> {
     match tensor {
         Maybe::Absent => None,
@@ -169,15 +173,16 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
     let dims = dims(&inputs);
     let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
     let SequenceSettings { params, execution, keep, .. } = settings;
-    let out = kernels::egru_forward(dims, params, &kernel_inputs, execution.products, *keep)
-        .expect(CHECKED);
+    let out: kernels::Outputs<B::Memory<F>> =
+        kernels::egru_forward_in(dims, params, &kernel_inputs, execution.products, *keep)
+            .expect(CHECKED);
     let Dims { time, batch, hidden, .. } = dims;
-    let series = |kept: bool, values: Vec<F>, width: usize| {
-        Maybe::when(kept, || make::<B, F>(values, &[time, batch, width]))
+    let series = |kept: bool, values, width: usize| {
+        Maybe::when(kept, || B::tensor(values, &[time, batch, width]))
     };
-    let state = |values: Vec<F>| make::<B, F>(values, &[batch, hidden]);
+    let state = |values| B::tensor(values, &[batch, hidden]);
     SequenceOutputs {
-        y: make::<B, F>(out.y, &[time, batch, hidden]),
+        y: B::tensor(out.y, &[time, batch, hidden]),
         c: series(keep.c, out.c, hidden),
         o: series(keep.o, out.o, hidden),
         trace: series(keep.trace, out.trace, hidden),
@@ -190,9 +195,11 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
     }
 }
 
-/// The values of a tensor; without a copy if nobody else has them.
-fn into_vec<B: CpuBackend, F: CpuFloat>(tensor: FloatTensor<B>) -> Vec<F> {
-    let data = try_read_sync(B::float_into_data(tensor)).expect("memory of this process");
+/// A backend's [`CpuBackend::memory`] where tensors are made of vectors.
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+pub(super) fn into_vec<B: Backend, F: CpuFloat>(tensor: FloatTensor<B>) -> Vec<F> {
+    let data =
+        burn::tensor::try_read_sync(B::float_into_data(tensor)).expect("memory of this process");
     data.expect("memory of this process").try_into_vec().expect("a tensor of the call's type")
 }
 
@@ -211,7 +218,7 @@ fn backward_as<B: CpuBackend, F: CpuFloat>(
         dims,
         &settings.params,
         &kernel_inputs,
-        kernels::Tape { u: into_vec::<B, F>(tape.u), gates: into_vec::<B, F>(tape.gates) },
+        kernels::Tape { u: B::memory::<F>(tape.u), gates: B::memory::<F>(tape.gates) },
         &Cotangents {
             y: slice_maybe(&cotangents.y),
             c: slice_maybe(&cotangents.c),
@@ -232,8 +239,8 @@ fn backward_as<B: CpuBackend, F: CpuFloat>(
     let products = settings.execution.products;
     let g = steps.finish(&kernel_inputs, B::slice(&y), wanted, products).expect(CHECKED);
     let Dims { time, batch, input, hidden } = dims;
-    let give = |wanted: bool, values: Vec<F>, shape: &[usize]| {
-        Maybe::when(wanted, || make::<B, F>(values, shape))
+    let give = |wanted: bool, values, shape: &[usize]| {
+        Maybe::when(wanted, || B::tensor::<F>(values, shape))
     };
     SequenceGradients {
         x: give(wanted.x, g.x, &[time, batch, input]),
@@ -270,9 +277,8 @@ fn linear_forward_as<B: CpuBackend, F: CpuFloat>(
     let [n, k, m] = linear_dims(&i);
     let bias = Some(B::slice::<F>(&i.bias));
     let (events, weight) = (B::slice(&i.events), B::slice(&i.weight));
-    let out =
-        kernels::event_linear_forward(n, k, m, events, weight, bias, products).expect(CHECKED);
-    make::<B, F>(out, &[n, m])
+    let out = kernels::event_linear_forward_in(n, k, m, events, weight, bias, products);
+    B::tensor::<F>(out.expect(CHECKED), &[n, m])
 }
 
 fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
@@ -284,7 +290,7 @@ fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
     let i = contiguous_linear(inputs);
     let cotangent = B::contiguous(cotangent);
     let [n, k, m] = linear_dims(&i);
-    let g = kernels::event_linear_backward(
+    let g = kernels::event_linear_backward_in(
         n,
         k,
         m,
@@ -297,8 +303,8 @@ fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
     )
     .expect(CHECKED);
     LinearGradients {
-        events: Maybe::when(wanted.operand, || make::<B, F>(g.operand, &[n, k])),
-        weight: Maybe::when(wanted.weight, || make::<B, F>(g.weight, &[k, m])),
-        bias: Maybe::when(wanted.bias, || make::<B, F>(g.bias, &[m])),
+        events: Maybe::when(wanted.operand, || B::tensor::<F>(g.operand, &[n, k])),
+        weight: Maybe::when(wanted.weight, || B::tensor::<F>(g.weight, &[k, m])),
+        bias: Maybe::when(wanted.bias, || B::tensor::<F>(g.bias, &[m])),
     }
 }

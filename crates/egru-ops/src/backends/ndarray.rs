@@ -4,7 +4,7 @@
 use burn::backend::{DispatchDevice, NdArray, ndarray::NdArrayTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
-use super::cpu::{CpuBackend, CpuFloat, cpu_backend};
+use super::cpu::{CpuBackend, CpuFloat, cpu_backend, into_vec};
 
 pub(super) fn owns(device: &DispatchDevice) -> bool {
     matches!(device, DispatchDevice::NdArray(_))
@@ -24,6 +24,8 @@ macro_rules! standard_layout {
 }
 
 impl CpuBackend for NdArray {
+    type Memory<F: CpuFloat> = Vec<F>;
+
     fn contiguous(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
         match tensor {
             NdArrayTensor::F32(storage) => standard_layout!(storage),
@@ -41,8 +43,12 @@ impl CpuBackend for NdArray {
         bytemuck::cast_slice(bytes.expect("a contiguous tensor of the call's type"))
     }
 
-    fn tensor(data: TensorData) -> FloatTensor<Self> {
-        NdArrayTensor::from_data(data)
+    fn tensor<F: CpuFloat>(values: Vec<F>, shape: &[usize]) -> FloatTensor<Self> {
+        NdArrayTensor::from_data(TensorData::new(values, shape))
+    }
+
+    fn memory<F: CpuFloat>(tensor: FloatTensor<Self>) -> Vec<F> {
+        into_vec::<Self, F>(tensor)
     }
 }
 

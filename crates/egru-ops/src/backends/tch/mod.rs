@@ -4,17 +4,17 @@
 //! other device of libtorch, the operations are libtorch's own, fused over all steps (`steps.rs`).
 #![allow(deprecated)] // upstream has deprecated the whole backend
 
+mod memory;
 mod steps;
 
 use burn::backend::{
     DispatchDevice, LibTorch, TensorMetadata,
     libtorch::{LibTorchDevice, TchTensor},
-    ops::FloatTensorOps,
     tensor::FloatTensor,
 };
-use burn::tensor::TensorData;
 use egru_kernels::{LinearWanted, Products, Wanted};
 
+use self::memory::{Memory, values};
 use super::cpu::{self, CpuBackend, CpuFloat};
 use crate::Execution;
 use crate::egru_sequence::{
@@ -33,29 +33,22 @@ fn ours(tensor: &TchTensor, products: Products) -> bool {
 }
 
 impl CpuBackend for LibTorch {
+    type Memory<F: CpuFloat> = Memory<F>;
+
     fn contiguous(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
         TchTensor::new(tensor.tensor.contiguous())
     }
 
     fn slice<F: CpuFloat>(tensor: &FloatTensor<Self>) -> &[F] {
-        let tensor = &tensor.tensor;
-        let of_the_type = match tensor.kind() {
-            tch::Kind::Float => F::dtype() == burn::tensor::DType::F32,
-            tch::Kind::Double => F::dtype() == burn::tensor::DType::F64,
-            _ => false,
-        };
-        assert!(
-            of_the_type && tensor.is_contiguous() && tensor.device() == tch::Device::Cpu,
-            "a contiguous tensor of the call's type, in this process's memory"
-        );
-        // SAFETY: the tensor lies in this process's memory, without gaps, as `numel` numbers of type `F`, as just
-        // asserted; it is borrowed for as long as the slice, and nobody writes to it meanwhile: Burn's
-        // operations on a tensor that is in use elsewhere make a new one.
-        unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
+        values(&tensor.tensor)
     }
 
-    fn tensor(data: TensorData) -> FloatTensor<Self> {
-        Self::float_from_data(data, &LibTorchDevice::Cpu)
+    fn tensor<F: CpuFloat>(values: Memory<F>, shape: &[usize]) -> FloatTensor<Self> {
+        values.into_tensor(shape)
+    }
+
+    fn memory<F: CpuFloat>(tensor: FloatTensor<Self>) -> Memory<F> {
+        Memory::of(tensor)
     }
 }
 

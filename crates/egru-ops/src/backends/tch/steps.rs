@@ -58,12 +58,12 @@ impl Mixing {
         self.lengths.as_ref().map(|lengths| lengths.gt(t))
     }
 
-    /// `new` where zoneout takes it, `before` elsewhere.
-    fn mix(&self, t: i64, new: Tensor, before: &Tensor) -> Tensor {
+    /// Leaves `new` where zoneout takes it and puts `before` elsewhere.
+    fn mix(&self, t: i64, new: &Tensor, before: &Tensor) {
         match &self.mask {
-            Some(mask) => before.lerp_tensor(&new, &mask.get(t)),
-            None if self.share == 1.0 => new,
-            None => before.lerp(&new, self.share),
+            Some(mask) => drop(before.lerp_tensor_out(new, new, &mask.get(t))),
+            None if self.share == 1.0 => {}
+            None => drop(before.lerp_scalar_out(new, new, self.share)),
         }
     }
 
@@ -101,13 +101,11 @@ pub(super) fn sequence_forward(
     let (c_all, o_all) = (kept(keep.c, hidden), kept(keep.o, hidden));
     let (trace_all, window_all) = (kept(keep.trace, hidden), kept(keep.window, hidden));
     let (u_all, gates_all) = (kept(keep.tape, hidden), kept(keep.tape, 4 * hidden));
-    // Without a tape one step's gates are overwritten by the next one's.
-    let scratch = Tensor::empty([batch, 4 * hidden], options);
-    let h = Tensor::empty([batch, 3 * hidden], options);
-    let put = |all: &Option<Tensor>, t: i64, now: &Tensor| {
-        if let Some(all) = all {
-            all.get(t).copy_(now);
-        }
+    let one = |width: i64| Tensor::empty([batch, width], options);
+    let (h, o_one, u_one, gates_one) = (one(3 * hidden), one(hidden), one(hidden), one(4 * hidden));
+    // Where a step's values go; those that are not kept are overwritten by the next step's.
+    let place = |all: &Option<Tensor>, one: &Tensor, t: i64| {
+        all.as_ref().map_or_else(|| one.shallow_clone(), |all| all.get(t))
     };
 
     let mut c = i.c0.tensor.copy();
@@ -116,7 +114,7 @@ pub(super) fn sequence_forward(
     for t in 0..time {
         let _ = i.bias_r.tensor.addmm_out(&h, &y, &i.r.tensor);
         let sums = sums.get(t);
-        let gates = gates_all.as_ref().map_or_else(|| scratch.shallow_clone(), |all| all.get(t));
+        let gates = place(&gates_all, &gates_one, t);
         let mut update_reset = gates.narrow(1, 0, 2 * hidden);
         let _ = sums.narrow(1, 0, 2 * hidden).add_out(&update_reset, &h.narrow(1, 0, 2 * hidden));
         let _ = update_reset.sigmoid_();
@@ -128,36 +126,37 @@ pub(super) fn sequence_forward(
         if keep.tape {
             gates.narrow(1, 3 * hidden, hidden).copy_(&h_g);
         }
-        let u = mixing.mix(t, g.lerp_tensor(&c, &z), &c);
-        let mut o = u.gt_tensor(theta).to_kind(x.kind());
-        let mut y_now = &o * &u;
+        let u = place(&u_all, &u_one, t);
+        let _ = g.lerp_tensor_out(&u, &c, &z);
+        mixing.mix(t, &u, &c);
+        let mut o = place(&o_all, &o_one, t);
+        let _ = u.gt_tensor_out(&o, theta);
+        let mut y_now = y_all.get(t);
+        let _ = o.mul_out(&y_now, &u);
         let mut c_now = u.addcmul(&o, &minus_theta);
         let mut trace_now = trace.lerp(&y_now, 1.0 - alpha);
-        let mut window = window_all.as_ref().map(|_| {
+        let mut window = window_all.as_ref().map(|window_all| {
             let near = (&u - theta).abs().lt(1.0 / settings.params.eps);
-            near.logical_or(&u.gt_tensor(theta)).to_kind(x.kind())
+            let mut window = window_all.get(t);
+            window.copy_(&near.logical_or(&u.gt_tensor(theta)));
+            window
         });
-        put(&u_all, t, &u);
         if let Some(live) = mixing.live(t) {
             c_now = c_now.where_self(&live, &c);
             trace_now = trace_now.where_self(&live, &trace);
-            let zero = y_now.zeros_like();
-            let y_held = y_now.where_self(&live, &y);
-            y_now = y_now.where_self(&live, &zero);
-            o = o.where_self(&live, &zero);
-            window = window.map(|window| window.where_self(&live, &zero));
-            y_all.get(t).copy_(&y_now);
-            y = y_held;
+            y = y_now.where_self(&live, &y);
+            let past_end = live.logical_not();
+            for series in [Some(&mut y_now), Some(&mut o), window.as_mut()].into_iter().flatten() {
+                let _ = series.masked_fill_(&past_end, 0.0);
+            }
         } else {
-            y_all.get(t).copy_(&y_now);
             y = y_now;
         }
         (c, trace) = (c_now, trace_now);
-        put(&c_all, t, &c);
-        put(&o_all, t, &o);
-        put(&trace_all, t, &trace);
-        if let Some(window) = window {
-            put(&window_all, t, &window);
+        for (all, now) in [(&c_all, &c), (&trace_all, &trace)] {
+            if let Some(all) = all {
+                all.get(t).copy_(now);
+            }
         }
     }
     let given = |tensor: Option<Tensor>| Maybe::from(tensor.map(TchTensor::new));
@@ -168,7 +167,8 @@ pub(super) fn sequence_forward(
         trace: given(trace_all),
         window: given(window_all),
         last_c: TchTensor::new(c),
-        last_y: TchTensor::new(y),
+        // A copy, since `y` may be the last step of the series, and Burn takes every tensor for memory of its own.
+        last_y: TchTensor::new(y.copy()),
         last_trace: TchTensor::new(trace),
         tape_u: given(u_all),
         tape_gates: given(gates_all),
