@@ -1,6 +1,7 @@
 //! The backends that a binary offers, and the choice among them.
 
 use burn::tensor::Device;
+use egru_bench::is_processor;
 use thiserror::Error;
 
 /// A backend that a binary knows of, compiled in or not.
@@ -69,7 +70,7 @@ pub(crate) fn select<'a>(
     choice: Option<&str>,
 ) -> Result<(&'a BackendEntry, Device), BackendError> {
     let (name, index) = match choice {
-        Some(choice) => choice.split_once(':').unwrap_or((choice, "")),
+        Some(choice) => parts(choice),
         None => match backends.iter().find(|entry| entry.compiled) {
             Some(entry) => (entry.name, ""),
             None => return Err(BackendError::None { features: join(backends, |e| e.feature) }),
@@ -93,6 +94,29 @@ pub(crate) fn select<'a>(
     Ok((entry, device))
 }
 
+/// The name and the index of `NAME` or `NAME:INDEX`.
+fn parts(choice: &str) -> (&str, &str) {
+    choice.split_once(':').unwrap_or((choice, ""))
+}
+
+/// The name of the card that computes, of a `choice` that [`select`] made; `None` where the processor does.
+pub(crate) fn card(backends: &[BackendEntry], choice: &str, device: &Device) -> Option<String> {
+    if is_processor(device) {
+        return None;
+    }
+    let entry = backends.iter().find(|entry| entry.name == parts(choice).0)?;
+    let listed = (entry.devices)();
+    let is_it = |index: &str| (entry.device)(index).is_ok_and(|other| other == *device);
+    // A backend's default device may be none of those that it lists: it is one of them under another name.
+    let found = listed.iter().find(|(index, _)| is_it(index)).or(listed.first());
+    Some(found.map_or_else(|| choice.to_owned(), |(_, card)| card.clone()))
+}
+
+/// Whether a card of this name is a processor that a driver presents as one.
+pub(crate) fn is_software(card: &str) -> bool {
+    ["llvmpipe", "SwiftShader", "Basic Render"].iter().any(|driver| card.contains(driver))
+}
+
 fn join(backends: &[BackendEntry], part: fn(&BackendEntry) -> &'static str) -> String {
     backends.iter().map(part).collect::<Vec<_>>().join(", ")
 }
@@ -108,6 +132,12 @@ mod tests {
 
     fn error(choice: Option<&str>, backends: &[BackendEntry]) -> String {
         select(backends, choice).map(|(entry, _)| entry.name).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_software_device_is_known_by_its_name() {
+        assert!(is_software("llvmpipe (LLVM 15.0.6, 256 bits)"));
+        assert!(!is_software("NVIDIA H100 PCIe"));
     }
 
     #[test]

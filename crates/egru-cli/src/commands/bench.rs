@@ -8,12 +8,13 @@ use burn::tensor::Device;
 use egru::Products;
 use egru_bench::{
     Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records, commit_here,
-    compare, first_step_memory, is_processor, markdown, measure, products_name, read_records,
+    compare, first_step_memory, markdown, measure, products_name, read_records,
 };
 use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::args::{BenchArgs, BenchCommand};
+use crate::backend::card;
 use crate::place;
 use crate::table::list;
 
@@ -31,7 +32,7 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
     }
     let origin = Origin {
         threads: egru_kernels::threads(),
-        machine: Machine { device: card(context, &backend, &device), ..Machine::here() },
+        machine: Machine { device: card(context.backends, &backend, &device), ..Machine::here() },
         backend,
         program: place::program(context),
         commit: commit_here(),
@@ -59,20 +60,6 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
     }
     out.finish(&json!({ "records": all }))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The name of the card that computes; `None` where the processor does.
-fn card(context: &Context<'_>, backend: &str, device: &Device) -> Option<String> {
-    if is_processor(device) {
-        return None;
-    }
-    let name = backend.split_once(':').map_or(backend, |(name, _)| name);
-    let entry = context.backends.iter().find(|entry| entry.name == name)?;
-    let listed = (entry.devices)();
-    let is_it = |index: &str| (entry.device)(index).is_ok_and(|other| other == *device);
-    // A backend's default device may be none of those that it lists: it is one of them under another name.
-    let found = listed.iter().find(|(index, _)| is_it(index)).or(listed.first());
-    Some(found.map_or_else(|| backend.to_owned(), |(_, card)| card.clone()))
 }
 
 /// What to time: the workloads asked for, or all of them, each with every batch asked for, or its own.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{Context, Outcome};
 use crate::args::TrainArgs;
+use crate::backend::{card, is_software};
 use crate::comparison::{self, compare};
 use crate::interrupt::{INTERRUPTED, on_interrupt};
 use crate::place;
@@ -32,13 +33,21 @@ pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
     let interrupter = options.interrupter.clone();
     on_interrupt(move || interrupter.stop(Some("interrupted")))?;
 
+    let card = card(context.backends, &options.caller.backend, &options.device);
     out.say(format!(
-        "{} (seed {}): {} on {}",
+        "{} (seed {}): {} on {}{}",
         recipe.name,
         recipe.seed,
         recipe.model.cell.name,
-        options.caller.devices.join(", ")
+        options.caller.devices.join(", "),
+        card.as_ref().map_or_else(String::new, |card| format!(" ({card})"))
     ))?;
+    if card.is_some_and(|card| is_software(&card)) {
+        out.say(
+            "  this device is the processor, behind a driver for tests: right, and far slower than egru-cpu. For a short look:\n  \
+             --set data.train=640 --set data.valid=64 --set data.test=64 --set training.epochs=1",
+        )?;
+    }
     let summary = match &args.resume {
         Some(run) => context.registry.resume(run, &options)?,
         None => context.registry.train(&recipe, &options)?,
