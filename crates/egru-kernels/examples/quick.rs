@@ -28,7 +28,7 @@ fn main() -> Result<(), ShapeError> {
         lengths: None,
         x_needs_grad: None,
     };
-    let out = egru_forward(dims, &params, &inputs, Products::Events, Keep::ALL)?;
+    let out: Outputs<Vec<f32>> = egru_forward(dims, &params, &inputs, Products::Events, Keep::ALL)?;
     for unit in 0..hidden {
         let events = (0..time).map(|t| if out.o[t * hidden + unit] > 0.0 { '|' } else { '.' });
         println!("unit {unit}  {}", events.collect::<String>());

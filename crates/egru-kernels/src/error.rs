@@ -5,7 +5,7 @@
 /// ```
 /// use egru_kernels::{Products, ShapeError, event_linear_forward};
 ///
-/// let error = event_linear_forward(1, 2, 3, &[1.0_f32, 0.0], &[0.0; 5], None, Products::Auto);
+/// let error = event_linear_forward::<_, Vec<_>>(1, 2, 3, &[1.0_f32, 0.0], &[0.0; 5], None, Products::Auto);
 /// assert_eq!(error, Err(ShapeError::Length { name: "weight", expected: 6, given: 5 }));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@ const PRODUCTS_PER_VALUE: usize = 16;
 /// One non-zero value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Event<F> {
-    /// Its place in the chunk: the row of the weights that it selects. Always below [`CHUNK`].
+    /// The row that it selects, of the part of a table that its list belongs to: a chunk, or for a stream all of it.
     pub index: u32,
     /// The value.
     pub value: F,

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::events::{Blocks, Board, CHUNK, EventLists};
+use crate::events::{Blocks, Board, EventLists};
 use crate::gates::GateProduct;
 use crate::lanes::{load, store};
 use crate::phases::{Clock, Phase};
@@ -49,25 +49,12 @@ pub(crate) fn tape_width(hidden: usize) -> usize {
 /// reaches the outputs (`o` is 0 there, and `y` is `0 * NaN`); NaN in a row of `W` or `R` does so
 /// only where an event selects the row.
 ///
-/// `keep` says which series come back beside `y`; [`egru_backward`](crate::egru_backward) needs the tape.
+/// `keep` says which series come back beside `y`; [`egru_backward`](crate::egru_backward) needs the tape. They lie in
+/// whatever [`Memory`] the caller names, such as `Vec<F>`.
 ///
 /// # Errors
 /// [`ShapeError`] where an array does not fit `dims`.
-pub fn egru_forward<F: Float>(
-    dims: Dims,
-    params: &EgruParams,
-    inputs: &Inputs<F>,
-    products: Products,
-    keep: Keep,
-) -> Result<Outputs<Vec<F>>, ShapeError> {
-    egru_forward_in(dims, params, inputs, products, keep)
-}
-
-/// [`egru_forward`] with its results in any [`Memory`].
-///
-/// # Errors
-/// As [`egru_forward`].
-pub fn egru_forward_in<F: Float, M: Memory<F>>(
+pub fn egru_forward<F: Float, M: Memory<F>>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
@@ -248,17 +235,14 @@ impl<F: Float> Forward<'_, F> {
         from_units: &GateProduct<'_, F>,
     ) {
         let Dims { batch, hidden, .. } = self.dims;
-        let tiles = CHUNK / tile_units::<F>();
         let block_units = self.blocks.units(block);
         let first_tile = (block_units.start - own.start) / tile_units::<F>();
+        let tiles = block_units.len().div_ceil(tile_units::<F>());
         for sample in 0..batch {
             let row = (step * batch + sample) * hidden;
             let live = step < length(self.dims, &self.inputs, sample);
             for index in first_tile..first_tile + tiles {
                 let units = tile::<F>(own, index);
-                if units.is_empty() {
-                    break;
-                }
                 let a = from_input.gates(index, first_row + sample, units.len());
                 let h = from_units.gates(index, sample, units.len());
                 if live {

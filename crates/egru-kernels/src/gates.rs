@@ -86,29 +86,7 @@ impl<'a, F: Float> GateProduct<'a, F> {
         lists: &impl Lists<F>,
     ) {
         if !self.tiled {
-            self.start_rows(rows);
-            let (own, chunks) = (self.units.len(), lists.chunks());
-            let tables = [0, 1, 2].map(|gate| self.table.columns(self.columns(gate)));
-            // Few rows hardly share what they read: each is taken in one go, which loads and stores its sums less often.
-            let span = if rows < ROWS_WORTH_TILES { chunks.max(1) } else { 1 };
-            let mut events = Vec::new();
-            for first in (0..chunks).step_by(span) {
-                for row in 0..rows {
-                    events.clear();
-                    for chunk in first..(first + span).min(chunks) {
-                        let start = lists.inner(chunk).start as u32;
-                        let list = lists.list(row, chunk).iter();
-                        events.extend(list.map(|e| Event { index: start + e.index, ..*e }));
-                    }
-                    for events in events.chunks(STREAMS) {
-                        for (gate, table) in tables.iter().enumerate() {
-                            let out = &mut self.out[(row * 3 + gate) * own..][..own];
-                            add_rows(simd, events, *table, out);
-                        }
-                    }
-                }
-            }
-            return;
+            return self.as_it_lies(simd, rows, lists);
         }
         let (units, width) = (&self.units, tile_units::<F>());
         self.layout = Layout { tile: rows * 3 * width, row: 3 * width, gate: width };
@@ -116,6 +94,33 @@ impl<'a, F: Float> GateProduct<'a, F> {
         let tiles = self.tiles.get_or_insert_with(|| GateTiles::cut(table, bias, units));
         let out = &mut self.out[..units.len().div_ceil(width) * rows * tile_columns::<F>()];
         tiles.product(simd, rows, events, lists, out);
+    }
+
+    /// [`GateProduct::with_events`] where cutting the table would not pay.
+    #[inline(always)]
+    fn as_it_lies<S: Simd>(&mut self, simd: S, rows: usize, lists: &impl Lists<F>) {
+        self.start_rows(rows);
+        let (own, chunks) = (self.units.len(), lists.chunks());
+        let tables = [0, 1, 2].map(|gate| self.table.columns(self.columns(gate)));
+        // Few rows hardly share what they read: each is taken in one go, which loads and stores its sums less often.
+        let span = if rows < ROWS_WORTH_TILES { chunks.max(1) } else { 1 };
+        let mut events = Vec::new();
+        for first in (0..chunks).step_by(span) {
+            for row in 0..rows {
+                events.clear();
+                for chunk in first..(first + span).min(chunks) {
+                    let start = lists.inner(chunk).start as u32;
+                    let list = lists.list(row, chunk).iter();
+                    events.extend(list.map(|e| Event { index: start + e.index, ..*e }));
+                }
+                for events in events.chunks(STREAMS) {
+                    for (gate, table) in tables.iter().enumerate() {
+                        let out = &mut self.out[(row * 3 + gate) * own..][..own];
+                        add_rows(simd, events, *table, out);
+                    }
+                }
+            }
+        }
     }
 
     /// Takes the product with every value of `operand`.

@@ -32,7 +32,8 @@
 //!     lengths: None,
 //!     x_needs_grad: None,
 //! };
-//! let out = egru_forward(dims, &params, &inputs, Products::Auto, Keep::ALL)?;
+//! let out: Outputs<Vec<f64>> =
+//!     egru_forward(dims, &params, &inputs, Products::Auto, Keep::ALL)?;
 //! assert_eq!(out.o, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 //!
 //! // Gradients of the sum of all traces.
@@ -72,11 +73,8 @@ mod walk;
 pub use backward::{StepGradients, egru_backward, egru_backward_steps};
 pub use error::ShapeError;
 pub use float::Float;
-pub use forward::{egru_forward, egru_forward_in};
-pub use linear::{
-    LinearGradients, LinearWanted, event_linear_backward, event_linear_backward_in,
-    event_linear_forward, event_linear_forward_in,
-};
+pub use forward::egru_forward;
+pub use linear::{LinearGradients, LinearWanted, event_linear_backward, event_linear_forward};
 pub use phases::{Phase, record_phases, take_phases};
 pub use scratch::Memory;
 pub use simd::{SimdLevel, set_simd_level, simd_level, simd_levels};

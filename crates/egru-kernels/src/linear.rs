@@ -29,7 +29,7 @@ pub struct LinearGradients<Mem> {
     pub bias: Mem,
 }
 
-/// `out[N, M] = events[N, K] weight[K, M] + bias[M]`, row-major.
+/// `out[N, M] = events[N, K] weight[K, M] + bias[M]`, row-major, in whatever [`Memory`] the caller names.
 ///
 /// The event-driven form skips products with an exact zero of `events`, and nothing else: NaN and
 /// infinity of `events` reach the output, those of `weight` only where an event selects them.
@@ -39,30 +39,15 @@ pub struct LinearGradients<Mem> {
 ///
 /// let events = [0.0_f32, 2.0, 0.0, 0.0];
 /// let weight = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-/// let out = event_linear_forward(2, 2, 3, &events, &weight, Some(&[0.5, 0.5, 0.5]), Products::Auto)?;
+/// let out: Vec<f32> =
+///     event_linear_forward(2, 2, 3, &events, &weight, Some(&[0.5, 0.5, 0.5]), Products::Auto)?;
 /// assert_eq!(out, [8.5, 10.5, 12.5, 0.5, 0.5, 0.5]);
 /// # Ok::<(), egru_kernels::ShapeError>(())
 /// ```
 ///
 /// # Errors
 /// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
-pub fn event_linear_forward<F: Float>(
-    n: usize,
-    k: usize,
-    m: usize,
-    events: &[F],
-    weight: &[F],
-    bias: Option<&[F]>,
-    products: Products,
-) -> Result<Vec<F>, ShapeError> {
-    event_linear_forward_in(n, k, m, events, weight, bias, products)
-}
-
-/// [`event_linear_forward`] with its result in any [`Memory`].
-///
-/// # Errors
-/// As [`event_linear_forward`].
-pub fn event_linear_forward_in<F: Float, Mem: Memory<F>>(
+pub fn event_linear_forward<F: Float, Mem: Memory<F>>(
     n: usize,
     k: usize,
     m: usize,
@@ -95,26 +80,7 @@ pub fn event_linear_forward_in<F: Float, Mem: Memory<F>>(
 /// # Errors
 /// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
 #[allow(clippy::too_many_arguments)]
-pub fn event_linear_backward<F: Float>(
-    n: usize,
-    k: usize,
-    m: usize,
-    events: &[F],
-    weight: &[F],
-    needs_grad: Option<&[F]>,
-    grad_out: &[F],
-    want: LinearWanted,
-    products: Products,
-) -> Result<LinearGradients<Vec<F>>, ShapeError> {
-    event_linear_backward_in(n, k, m, events, weight, needs_grad, grad_out, want, products)
-}
-
-/// [`event_linear_backward`] with its results in any [`Memory`].
-///
-/// # Errors
-/// As [`event_linear_backward`].
-#[allow(clippy::too_many_arguments)]
-pub fn event_linear_backward_in<F: Float, Mem: Memory<F>>(
+pub fn event_linear_backward<F: Float, Mem: Memory<F>>(
     n: usize,
     k: usize,
     m: usize,

@@ -46,19 +46,20 @@ fn every_array_is_checked() {
     ];
     let params = EgruParams::default();
     for (expected, bad) in cases {
-        match egru_forward(DIMS, &params, &bad, Products::Auto, Keep::ALL) {
+        match egru_forward::<_, Vec<_>>(DIMS, &params, &bad, Products::Auto, Keep::ALL) {
             Err(ShapeError::Length { name, given: 1, .. }) => assert_eq!(name, expected),
             other => panic!("{expected}: {other:?}"),
         }
     }
     let long = Inputs { lengths: Some(&[4, 5, 0]), ..good };
-    let error = egru_forward(DIMS, &params, &long, Products::Auto, Keep::ALL);
+    let error = egru_forward::<_, Vec<_>>(DIMS, &params, &long, Products::Auto, Keep::ALL);
     assert_eq!(error, Err(ShapeError::SampleLength { sample: 1, given: 5, time: 4 }));
     let huge = Dims { time: usize::MAX / 2, ..DIMS };
-    let error = egru_forward(huge, &params, &good, Products::Auto, Keep::ALL);
+    let error = egru_forward::<_, Vec<_>>(huge, &params, &good, Products::Auto, Keep::ALL);
     assert!(matches!(error, Err(ShapeError::TooLarge { .. })));
 
-    let out = egru_forward(DIMS, &params, &good, Products::Auto, Keep::OUTPUT).expect("shapes fit");
+    let out = egru_forward::<_, Vec<_>>(DIMS, &params, &good, Products::Auto, Keep::OUTPUT)
+        .expect("shapes fit");
     for kept in [&out.c, &out.o, &out.trace, &out.window, &out.tape.u, &out.tape.gates] {
         assert!(kept.is_empty());
     }
@@ -84,7 +85,8 @@ fn every_array_is_checked() {
 fn only_what_is_wanted_comes_back() {
     let problem = Problem::random(DIMS, 0.1, 1);
     let (inputs, params) = (inputs(&problem), EgruParams::default());
-    let out = egru_forward(DIMS, &params, &inputs, Products::Auto, Keep::ALL).expect("shapes fit");
+    let out = egru_forward::<_, Vec<_>>(DIMS, &params, &inputs, Products::Auto, Keep::ALL)
+        .expect("shapes fit");
     let grads = Cotangents { y: Some(&problem.dy), ..Cotangents::default() };
     let none = Wanted { x: false, w: false, r: false, theta: false, state: false };
     let run = |wanted| {

@@ -41,15 +41,25 @@ fn agrees(sizes: [usize; 3], share: f64, seed: u64) {
     let grad = random.values(n * m, 1.0);
     let expected = reference(sizes, [&events, &weight, &bias, &grad, &needs]);
     for products in [Products::Events, Products::Dense, Products::Auto] {
-        let forward = |bias| event_linear_forward(n, k, m, &events, &weight, bias, products);
+        let forward =
+            |bias| event_linear_forward::<_, Vec<_>>(n, k, m, &events, &weight, bias, products);
         let out = forward(Some(&bias)).expect("shapes fit");
         let no_bias = forward(None).expect("shapes fit");
         let with_bias: Vec<f64> =
             no_bias.iter().enumerate().map(|(i, value)| value + bias[i % m]).collect();
         assert!(distance(&with_bias, &out) < 1e-13);
-        let got =
-            event_linear_backward(n, k, m, &events, &weight, Some(&needs), &grad, ALL, products)
-                .expect("shapes fit");
+        let got = event_linear_backward::<_, Vec<_>>(
+            n,
+            k,
+            m,
+            &events,
+            &weight,
+            Some(&needs),
+            &grad,
+            ALL,
+            products,
+        )
+        .expect("shapes fit");
         let got = [out, got.operand, got.weight, got.bias];
         for (which, (got, expected)) in got.iter().zip(&expected).enumerate() {
             let error = distance(got, expected);
@@ -75,7 +85,7 @@ fn larger_than_any_block() {
 #[test]
 fn only_what_is_wanted() {
     let none = LinearWanted { operand: false, weight: false, bias: false };
-    let got = event_linear_backward(
+    let got = event_linear_backward::<_, Vec<_>>(
         1,
         2,
         1,
@@ -90,7 +100,7 @@ fn only_what_is_wanted() {
     assert_eq!(got, Ok(empty));
     // Without a mask the gradient of the operand is wanted everywhere.
     let want = LinearWanted { operand: true, ..none };
-    let got = event_linear_backward(
+    let got = event_linear_backward::<_, Vec<_>>(
         1,
         2,
         1,
@@ -107,9 +117,16 @@ fn only_what_is_wanted() {
 #[test]
 fn only_exact_zeros_are_skipped() {
     let nan = f64::NAN;
-    let out =
-        event_linear_forward(2, 2, 1, &[nan, 0.0, 0.0, 1.0], &[nan, 1.0], None, Products::Events)
-            .expect("shapes fit");
+    let out = event_linear_forward::<_, Vec<_>>(
+        2,
+        2,
+        1,
+        &[nan, 0.0, 0.0, 1.0],
+        &[nan, 1.0],
+        None,
+        Products::Events,
+    )
+    .expect("shapes fit");
     assert!(out[0].is_nan());
     assert_eq!(out[1], 1.0);
 }

@@ -189,7 +189,8 @@ pub fn run<F: Float + Into<f64>>(problem: &Problem, products: Products) -> Resul
         lengths: p.lengths.as_deref(),
         x_needs_grad: needs.as_deref(),
     };
-    let out = egru_forward(p.dims, &p.params, &inputs, products, Keep::ALL).expect("shapes fit");
+    let out = egru_forward::<F, Vec<F>>(p.dims, &p.params, &inputs, products, Keep::ALL)
+        .expect("shapes fit");
     let (dy, dc, do_, dtrace) = (cast(&p.dy), cast(&p.dc), cast(&p.do_), cast(&p.dtrace));
     let [last_c, last_y, last_trace] = [0, 1, 2].map(|i| cast(&p.dlast[i]));
     let last = LastCotangents { c: Some(&last_c), y: Some(&last_y), trace: Some(&last_trace) };

@@ -174,7 +174,7 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
     let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
     let SequenceSettings { params, execution, keep, .. } = settings;
     let out: kernels::Outputs<B::Memory<F>> =
-        kernels::egru_forward_in(dims, params, &kernel_inputs, execution.products, *keep)
+        kernels::egru_forward(dims, params, &kernel_inputs, execution.products, *keep)
             .expect(CHECKED);
     let Dims { time, batch, hidden, .. } = dims;
     let series = |kept: bool, values, width: usize| {
@@ -277,7 +277,7 @@ fn linear_forward_as<B: CpuBackend, F: CpuFloat>(
     let [n, k, m] = linear_dims(&i);
     let bias = Some(B::slice::<F>(&i.bias));
     let (events, weight) = (B::slice(&i.events), B::slice(&i.weight));
-    let out = kernels::event_linear_forward_in(n, k, m, events, weight, bias, products);
+    let out = kernels::event_linear_forward(n, k, m, events, weight, bias, products);
     B::tensor::<F>(out.expect(CHECKED), &[n, m])
 }
 
@@ -290,7 +290,7 @@ fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
     let i = contiguous_linear(inputs);
     let cotangent = B::contiguous(cotangent);
     let [n, k, m] = linear_dims(&i);
-    let g = kernels::event_linear_backward_in(
+    let g = kernels::event_linear_backward(
         n,
         k,
         m,
