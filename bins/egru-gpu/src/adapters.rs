@@ -22,6 +22,10 @@ macro_rules! gpu {
             fn devices() -> Vec<(String, String)> {
                 crate::adapters::list(burn::tensor::DeviceType::$kind)
             }
+            #[cfg(feature = $name)]
+            fn card(device: &egru_cli::Device) -> Option<String> {
+                Some(crate::adapters::name(device))
+            }
             #[cfg(not(feature = $name))]
             fn device(_index: &str) -> Result<egru_cli::Device, String> {
                 Err("it is not compiled in".to_owned())
@@ -30,7 +34,15 @@ macro_rules! gpu {
             fn devices() -> Vec<(String, String)> {
                 Vec::new()
             }
-            egru_cli::BackendEntry::new($name, $description, cfg!(feature = $name), device, devices)
+            #[cfg(not(feature = $name))]
+            fn card(_device: &egru_cli::Device) -> Option<String> {
+                None
+            }
+            let compiled = cfg!(feature = $name);
+            egru_cli::BackendEntry {
+                card,
+                ..egru_cli::BackendEntry::new($name, $description, compiled, device, devices)
+            }
         };
     )*};
 }
@@ -59,9 +71,10 @@ pub(crate) fn pick(
 /// The devices found, by index and the name that each gives itself.
 pub(crate) fn list(kind: DeviceType) -> Vec<(String, String)> {
     let found = Device::enumerate(kind).into_vec();
-    let named = found.iter().enumerate().map(|(index, device)| {
-        let name = device.identity().map_or_else(|| format!("{device:?}"), |known| known.name);
-        (index.to_string(), name)
-    });
-    named.collect()
+    found.iter().enumerate().map(|(index, device)| (index.to_string(), name(device))).collect()
+}
+
+/// The name that a device gives itself.
+pub(crate) fn name(device: &Device) -> String {
+    device.identity().map_or_else(|| format!("{device:?}"), |known| known.name)
 }

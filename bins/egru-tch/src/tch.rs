@@ -4,6 +4,7 @@ use egru_cli::BackendEntry;
 
 /// The backend as `--backend tch`.
 pub(crate) const ENTRY: BackendEntry = BackendEntry {
+    card,
     set_threads,
     ..BackendEntry::new(
         "tch",
@@ -38,8 +39,20 @@ fn device(index: &str) -> Result<egru_cli::Device, String> {
 #[cfg(feature = "tch")]
 fn devices() -> Vec<(String, String)> {
     let cpu = ("cpu".to_owned(), "the CPU, through libtorch".to_owned());
-    let cuda = (0..cards()).map(|n| (format!("cuda:{n}"), format!("CUDA device {n}")));
+    let cuda = (0..cards()).map(|n| (format!("cuda:{n}"), card_name(n)));
     std::iter::once(cpu).chain(cuda).collect()
+}
+
+#[cfg(feature = "tch")]
+#[allow(deprecated)]
+fn card(device: &egru_cli::Device) -> Option<String> {
+    (0..cards()).find(|&n| *device == egru_cli::Device::libtorch_cuda(n)).map(card_name)
+}
+
+/// What a CUDA device is called, since libtorch gives no name.
+#[cfg(feature = "tch")]
+fn card_name(number: usize) -> String {
+    format!("CUDA device {number}")
 }
 
 /// How many CUDA devices libtorch sees.
@@ -56,6 +69,11 @@ fn device(_index: &str) -> Result<egru_cli::Device, String> {
 #[cfg(feature = "tch")]
 fn set_threads(threads: usize) {
     ::tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}
+
+#[cfg(not(feature = "tch"))]
+fn card(_device: &egru_cli::Device) -> Option<String> {
+    None
 }
 
 #[cfg(not(feature = "tch"))]

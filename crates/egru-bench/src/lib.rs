@@ -72,7 +72,7 @@ pub use agreement::Check;
 pub use compare::{Compared, ComparedRow, Peer, Pooled, compare, markdown};
 pub use division::Division;
 pub use error::BenchError;
-pub use machine::{Machine, commit_here, is_processor};
+pub use machine::{Machine, commit_here};
 pub use measure::{Plan, Timed, measure};
 pub use memory::first_step_memory;
 pub use problem::{Calibration, Measured, Problem};

@@ -47,7 +47,7 @@ impl Machine {
 
 /// Whether a device is the processor, so that what it keeps is in this process's memory. Its name is the only sign
 /// that all backends give.
-pub fn is_processor(device: &Device) -> bool {
+pub(crate) fn is_processor(device: &Device) -> bool {
     format!("{device:?}").contains("(Cpu)")
 }
 

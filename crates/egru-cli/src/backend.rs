@@ -1,7 +1,6 @@
 //! The backends that a binary offers, and the choice among them.
 
 use burn::tensor::Device;
-use egru_bench::is_processor;
 use thiserror::Error;
 
 /// A backend that a binary knows of, compiled in or not.
@@ -23,13 +22,15 @@ pub struct BackendEntry {
     /// The devices of this machine, as their indices and what they are; none if it has none. Not
     /// called unless `compiled`.
     pub devices: fn() -> Vec<(String, String)>,
+    /// What a device calls itself; `None` where it is the processor. Called only if `compiled`.
+    pub card: fn(&Device) -> Option<String>,
     /// Sets the number of threads of the backend's own operations, where they are not rayon's. Called only if
     /// `compiled`.
     pub set_threads: fn(usize),
 }
 
 impl BackendEntry {
-    /// A backend by the name of its feature, the operations of which run on rayon's threads or on a device.
+    /// A backend of the processor by the name of its feature, the operations of which run on rayon's threads.
     pub const fn new(
         name: &'static str,
         description: &'static str,
@@ -37,8 +38,8 @@ impl BackendEntry {
         device: fn(&str) -> Result<Device, String>,
         devices: fn() -> Vec<(String, String)>,
     ) -> Self {
-        let set_threads = |_| ();
-        Self { name, feature: name, description, compiled, device, devices, set_threads }
+        let (card, set_threads) = (|_: &Device| None, |_| ());
+        Self { name, feature: name, description, compiled, device, devices, card, set_threads }
     }
 }
 
@@ -101,15 +102,8 @@ fn parts(choice: &str) -> (&str, &str) {
 
 /// The name of the card that computes, of a `choice` that [`select`] made; `None` where the processor does.
 pub(crate) fn card(backends: &[BackendEntry], choice: &str, device: &Device) -> Option<String> {
-    if is_processor(device) {
-        return None;
-    }
     let entry = backends.iter().find(|entry| entry.name == parts(choice).0)?;
-    let listed = (entry.devices)();
-    let is_it = |index: &str| (entry.device)(index).is_ok_and(|other| other == *device);
-    // A backend's default device may be none of those that it lists: it is one of them under another name.
-    let found = listed.iter().find(|(index, _)| is_it(index)).or(listed.first());
-    Some(found.map_or_else(|| choice.to_owned(), |(_, card)| card.clone()))
+    (entry.card)(device)
 }
 
 /// Whether a card of this name is a processor that a driver presents as one.
