@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use crate::Float;
-use crate::product::{GROUP, dot_rows, dots, panel_columns, prefetch, prefetch_line};
+use crate::product::{GROUP, dot_rows, dots, panel_columns, prefetch};
 use crate::scratch::{Aligned, line};
 use crate::view::{View, ViewMut};
 
@@ -74,7 +74,7 @@ struct Task {
 }
 
 /// Samples of a task: their sums, and the row, fit into the registers.
-const MOST: usize = 8;
+const MOST: usize = 12;
 
 /// The wanted products as tasks, sorted by size within each block of the table's rows: the size picks the
 /// code, and a processor guesses what comes next if it is what came before.
@@ -251,45 +251,62 @@ fn add_panel<S: Simd, F: Float>(
                 vector[..filled].copy_from_slice(grad.segment(row + place, column, filled));
                 vector[filled..width].fill(F::ZERO);
             }
-            // The next group is fetched a little with every task.
+            // The next group is fetched a little at a time, between the sizes.
             let next = row + rows..(row + rows + GROUP).min(grad.rows);
-            let mut grad_lines = lines::<F>(next.len(), filled);
-            let mut out_lines = lines::<F>(next.len(), columns.len());
-            let sums_of = out.rows_mut(row..next.end);
+            let share = next.len().div_ceil(MOST);
+            let sums = out.rows_mut(row..next.end);
             macro_rules! of_size {
                 ($($n:literal)*) => {$(
-                    let tasks = plan.tasks(group, block, $n);
-                    for (index, task) in tasks.iter().enumerate() {
-                        let target = task.target as usize;
-                        let weights = &table[target * width..][..width];
-                        if ahead && let Some(after) = tasks.get(index + 1) {
-                            prefetch(&table[after.target as usize * width..][..width]);
-                        }
-                        for _ in 0..2 {
-                            if let Some((place, at)) = grad_lines.next() {
-                                prefetch_line(grad.segment(next.start + place, column, filled), at);
-                            }
-                        }
-                        if let Some((place, at)) = out_lines.next() {
-                            prefetch_line(sums_of, (rows + place) * stride + columns.start + at);
-                        }
-                        let samples = task.samples.first_chunk::<$n>().expect("a task of this size");
-                        // SAFETY: rows are whole cache lines of a panel; a plan has places in a group.
-                        let sums = unsafe { dots::<S, F, $n>(simd, weights, workspace, samples) };
-                        for i in 0..$n {
-                            sums_of[usize::from(samples[i]) * stride + target] += sums[i];
-                        }
+                    for place in share * ($n - 1)..(share * $n).min(next.len()) {
+                        prefetch(grad.segment(next.start + place, column, filled));
+                        prefetch(&sums[(rows + place) * stride..][columns.clone()]);
                     }
+                    let tasks = plan.tasks(group, block, $n);
+                    // SAFETY: a plan has targets of the table and places in a group.
+                    unsafe { add_tasks::<S, F, $n>(simd, tasks, table, width, ahead, workspace, sums, stride) };
                 )*};
             }
-            of_size!(1 2 3 4 5 6 7 8);
+            of_size!(1 2 3 4 5 6 7 8 9 10 11 12);
         }
     }
 }
 
-/// The cache lines of some rows of `width` values, one after the other: the row, and the line's first value.
-fn lines<F>(rows: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..rows).flat_map(move |row| (0..width).step_by(line::<F>()).map(move |v| (row, v)))
+/// Tasks of one size: `sums[sample][target] += table[target] . workspace[sample]`.
+///
+/// # Safety
+/// Targets are rows of `table`, samples are rows of `sums` and below [`GROUP`]; `workspace` holds their vectors.
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
+    simd: S,
+    tasks: &[Task],
+    table: &[F],
+    width: usize,
+    ahead: bool,
+    workspace: &[F],
+    sums: &mut [F],
+    stride: usize,
+) {
+    let row = |task: &Task| {
+        let start = task.target as usize * width;
+        debug_assert!(start + width <= table.len());
+        // SAFETY: a row of the table.
+        unsafe { table.get_unchecked(start..start + width) }
+    };
+    for (index, task) in tasks.iter().enumerate() {
+        if ahead && let Some(after) = tasks.get(index + 1) {
+            prefetch(row(after));
+        }
+        let samples = task.samples.first_chunk::<N>().expect("a task of this size");
+        // SAFETY: rows are whole cache lines of a panel; the samples are promised by the caller.
+        let products = unsafe { dots::<S, F, N>(simd, row(task), workspace, samples) };
+        for i in 0..N {
+            let at = usize::from(samples[i]) * stride + task.target as usize;
+            debug_assert!(at < sums.len());
+            // SAFETY: promised by the caller.
+            unsafe { *sums.get_unchecked_mut(at) += products[i] };
+        }
+    }
 }
 
 /// Memory for [`add_wanted`] to work in.
