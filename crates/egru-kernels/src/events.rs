@@ -34,15 +34,17 @@ fn nonzero<F: Float>(values: &[F]) -> u64 {
     mask
 }
 
-/// Writes the non-zero ones of at most [`CHUNK`] values to the front of `out` and returns how many they
-/// are.
+/// Writes the events whose bits are set in `mask` to the front of `out` and returns how many they are.
 #[inline(always)]
-pub(crate) fn compact<F: Float>(values: &[F], out: &mut [Event<F>]) -> usize {
-    let mut mask = nonzero(values);
+pub(crate) fn compact<F: Float>(
+    mut mask: u64,
+    value: impl Fn(usize) -> F,
+    out: &mut [Event<F>],
+) -> usize {
     let mut count = 0;
     while mask != 0 {
         let place = mask.trailing_zeros();
-        out[count] = Event { index: place, value: values[place as usize] };
+        out[count] = Event { index: place, value: value(place as usize) };
         count += 1;
         mask &= mask - 1;
     }
@@ -83,14 +85,11 @@ struct Writer<'a, F> {
 }
 
 impl<F: Float> Writer<'_, F> {
-    /// Adds the next list.
+    /// Adds the next list, of the values whose bits are set.
     #[inline(always)]
-    fn push(&mut self, values: &[F]) {
-        let mut buffer = [Event::default(); CHUNK];
-        let count = compact(values, &mut buffer);
-        let (list, free) = std::mem::take(&mut self.free).split_at_mut(count);
-        list.copy_from_slice(&buffer[..count]);
-        self.free = free;
+    fn push(&mut self, mask: u64, value: impl Fn(usize) -> F) {
+        let count = compact(mask, value, self.free);
+        self.free = &mut std::mem::take(&mut self.free)[count..];
         self.written += count;
         self.ends.push(self.written);
     }
@@ -111,7 +110,7 @@ impl<F: Float> EventLists<F> {
         let (events, ends) = Self::written(matrix, 1, threads, |matrix, lists| {
             for row in 0..matrix.rows {
                 for values in matrix.row(row).chunks(CHUNK) {
-                    lists.push(values);
+                    lists.push(nonzero(values), |place| values[place]);
                 }
             }
         });
@@ -185,21 +184,34 @@ impl<F: Float> Lists<F> for EventLists<F> {
 
 /// Writes lists of which columns are outer.
 fn write_columns<F: Float>(matrix: View<'_, F>, lists: &mut Writer<'_, F>) {
-    // Sixteen columns at a time are turned into rows, so that whole cache lines are read.
-    const COLUMNS: usize = 16;
-    let mut turned = [[F::ZERO; CHUNK]; COLUMNS];
+    let mut masks = [0; CHUNK];
     for first in (0..matrix.rows).step_by(CHUNK) {
         let rows = CHUNK.min(matrix.rows - first);
-        for column in (0..matrix.cols).step_by(COLUMNS) {
-            let columns = COLUMNS.min(matrix.cols - column);
-            for row in 0..rows {
-                let values = matrix.segment(first + row, column, columns);
-                for (turned, &value) in turned.iter_mut().zip(values) {
-                    turned[row] = value;
-                }
+        for column in (0..matrix.cols).step_by(CHUNK) {
+            let columns = CHUNK.min(matrix.cols - column);
+            for (row, mask) in masks[..rows].iter_mut().enumerate() {
+                *mask = nonzero(matrix.segment(first + row, column, columns));
             }
-            for turned in &turned[..columns] {
-                lists.push(&turned[..rows]);
+            masks[rows..].fill(0);
+            transpose(&mut masks);
+            for (place, &mask) in masks[..columns].iter().enumerate() {
+                lists.push(mask, |row| matrix.segment(first + row, column + place, 1)[0]);
+            }
+        }
+    }
+}
+
+/// Turns rows of bits into columns: bit `j` of value `i` becomes bit `i` of value `j`. Squares of half the size change
+/// places, in ever smaller squares.
+fn transpose(bits: &mut [u64; 64]) {
+    let mut mask = u64::MAX;
+    for half in [32, 16, 8, 4, 2, 1] {
+        mask ^= mask << half;
+        for square in (0..64).step_by(2 * half) {
+            for i in square..square + half {
+                let moved = (bits[i] >> half ^ bits[i + half]) & mask;
+                bits[i] ^= moved << half;
+                bits[i + half] ^= moved;
             }
         }
     }
@@ -280,7 +292,7 @@ impl<'a, F: Float> Board<'a, F> {
         // SAFETY: promised by the caller.
         let (events, count) =
             unsafe { (self.events.get_mut(place * CHUNK, CHUNK), self.counts.get_mut(place, 1)) };
-        count[0] = compact(y, events) as u32;
+        count[0] = compact(nonzero(y), |place| y[place], events) as u32;
     }
 
     /// What `step` reads.

@@ -191,8 +191,7 @@ impl<F: Float> WithSimd for Member<'_, F> {
                 let x = View::new(pass.inputs.x, time * batch, input).slice(rows);
                 if pass.input_events || (input <= FEW_CHANNELS && pass.products != Products::Dense)
                 {
-                    let lists = EventLists::of_rows(x);
-                    from_input.with_events(simd, x.rows, lists.total(), &lists);
+                    from_input.with_events(simd, x.rows, &EventLists::of_rows(x));
                 } else {
                     from_input.with_all(x);
                 }
@@ -200,9 +199,8 @@ impl<F: Float> WithSimd for Member<'_, F> {
             }
             // SAFETY: the barrier ended the step before, and nobody is two steps ahead.
             let events = unsafe { pass.board.read(step) };
-            let total = events.total();
-            if Product::Step.takes_events(pass.products, total, batch * hidden) {
-                from_units.with_events(simd, batch, total, &events);
+            if Product::Step.takes_events(pass.products, events.total(), batch * hidden) {
+                from_units.with_events(simd, batch, &events);
             } else {
                 let before = match step {
                     0 => pass.inputs.y0,

@@ -76,15 +76,9 @@ impl<'a, F: Float> GateProduct<'a, F> {
         start + self.units.start..start + self.units.end
     }
 
-    /// Takes the product with `rows` rows of which `lists` has the `events` non-zero values.
+    /// Takes the product with `rows` rows of which `lists` has the non-zero values.
     #[inline(always)]
-    pub fn with_events<S: Simd>(
-        &mut self,
-        simd: S,
-        rows: usize,
-        events: usize,
-        lists: &impl Lists<F>,
-    ) {
+    pub fn with_events<S: Simd>(&mut self, simd: S, rows: usize, lists: &impl Lists<F>) {
         if !self.tiled {
             return self.as_it_lies(simd, rows, lists);
         }
@@ -93,7 +87,7 @@ impl<'a, F: Float> GateProduct<'a, F> {
         let (table, bias) = (self.table, self.bias);
         let tiles = self.tiles.get_or_insert_with(|| GateTiles::cut(table, bias, units));
         let out = &mut self.out[..units.len().div_ceil(width) * rows * tile_columns::<F>()];
-        tiles.product(simd, rows, events, lists, out);
+        tiles.product(simd, rows, lists, out);
     }
 
     /// [`GateProduct::with_events`] where cutting the table would not pay.

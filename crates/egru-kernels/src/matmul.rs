@@ -5,18 +5,16 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::dense::{self, Store, transposed};
-use crate::events::{CHUNK, Event, EventLists, Lists};
+use crate::events::{CHUNK, EventLists, Lists};
 use crate::masked::{FEW_ROWS, Plan, Wants, add_wanted, add_wanted_singly};
 use crate::plan::Product;
-use crate::product::{GROUP, add_rows, tile_columns};
+use crate::product::{GROUP, add_rows, prefetch, tile_columns};
 use crate::scratch::Aligned;
 use crate::team::{self, Shared, threads_for};
-use crate::tiles::{ROWS, add_table};
+use crate::tiles::{ROWS, add_list, even_share};
 use crate::view::{View, ViewMut};
 use crate::{Float, Products, simd};
 
-/// Chunks of a table that are cut into a tile at a time: 384 KiB, for the second-level cache.
-const CHUNKS: usize = 16;
 /// Events per row of a table from which on cutting it into tiles pays.
 const EVENTS_WORTH_TILES: usize = 2;
 
@@ -107,30 +105,6 @@ fn add_events<F: Float>(
     });
 }
 
-/// Some chunks of lists.
-struct Part<'a, F> {
-    lists: &'a EventLists<F>,
-    chunks: Range<usize>,
-}
-
-impl<F: Float> Lists<F> for Part<'_, F> {
-    #[inline(always)]
-    fn chunks(&self) -> usize {
-        self.chunks.len()
-    }
-
-    #[inline(always)]
-    fn inner(&self, chunk: usize) -> Range<usize> {
-        let (first, inner) = (self.chunks.start, self.lists.inner(self.chunks.start + chunk));
-        inner.start - first * CHUNK..inner.end - first * CHUNK
-    }
-
-    #[inline(always)]
-    fn list(&self, outer: usize, chunk: usize) -> &[Event<F>] {
-        self.lists.list(outer, self.chunks.start + chunk)
-    }
-}
-
 /// One thread's columns of [`add_events`].
 ///
 /// SAFETY, for all blocks below: a member reads and writes only its own columns of `out`.
@@ -184,58 +158,61 @@ impl<F: Float> AddEvents<'_, F> {
         }
     }
 
-    /// Many events: tile by tile, each copied together first.
+    /// Many events: the sums of as many results as the second-level cache holds stay there, while the rows of one
+    /// chunk after the other, copied together, stay in the first.
     #[inline(always)]
     fn in_tiles<S: Simd>(&self, simd: S) {
         let width = tile_columns::<F>();
-        let mut tile = Aligned::new(CHUNKS * CHUNK * width);
-        let (mut sums, mut row) = (Aligned::new(ROWS * width), Aligned::new(width));
-        // At least once, so that a result without events is written too.
         let chunks = self.lists.chunks();
-        for first in (0..chunks.max(1)).step_by(CHUNKS) {
-            let start = if first == 0 { self.start } else { Start::Out };
-            let lists = Part { lists: self.lists, chunks: first..(first + CHUNKS).min(chunks) };
-            let first = first * CHUNK;
-            let rows = (CHUNKS * CHUNK).min(self.lists.inner - first);
-            for column in self.columns.clone().step_by(width) {
-                let columns = width.min(self.columns.end - column);
-                let tile = &mut tile[..rows * width];
-                for (row, tile) in tile.chunks_exact_mut(width).enumerate() {
-                    tile[..columns].copy_from_slice(self.table.segment(
-                        first + row,
-                        column,
-                        columns,
-                    ));
-                    tile[columns..].fill(F::ZERO);
-                }
-                row.fill(F::ZERO);
-                if let Start::Row(values) = start {
-                    row[..columns].copy_from_slice(&values[column..column + columns]);
-                }
-                for block in (0..self.lists.outer).step_by(ROWS) {
-                    let outer = block..(block + ROWS).min(self.lists.outer);
-                    let sums = &mut sums[..outer.len() * width];
-                    let row = match start {
-                        Start::Zero | Start::Row(_) => Some(&row[..]),
-                        Start::Out => {
-                            for (outer, sums) in outer.clone().zip(sums.chunks_exact_mut(width)) {
-                                let at = outer * self.stride + column;
-                                // SAFETY: own columns.
-                                let out = unsafe { self.out.get(at, columns) };
-                                sums[..columns].copy_from_slice(out);
-                            }
-                            None
+        let results = even_share(self.lists.outer, ROWS);
+        let (mut tile, mut sums) = (Aligned::new(CHUNK * width), Aligned::new(results * width));
+        for column in self.columns.clone().step_by(width) {
+            let columns = column..(column + width).min(self.columns.end);
+            for block in (0..self.lists.outer).step_by(results) {
+                let outer = block..(block + results).min(self.lists.outer);
+                let sums = &mut sums[..outer.len() * width];
+                self.start_sums(&columns, &outer, sums);
+                for chunk in 0..chunks {
+                    let rows = self.lists.inner(chunk);
+                    let tile = &mut tile[..rows.len() * width];
+                    for (row, tile) in rows.clone().zip(tile.chunks_exact_mut(width)) {
+                        let values = self.table.segment(row, columns.start, columns.len());
+                        tile[..columns.len()].copy_from_slice(values);
+                        tile[columns.len()..].fill(F::ZERO);
+                    }
+                    // A row of the next chunk is fetched with each of the first results.
+                    let mut next = rows.end..(rows.end + CHUNK).min(self.table.rows);
+                    for (outer, sums) in outer.clone().zip(sums.chunks_exact_mut(width)) {
+                        if let Some(row) = next.next() {
+                            prefetch(self.table.segment(row, columns.start, columns.len()));
                         }
-                    };
-                    add_table(simd, tile, false, outer.clone(), &lists, row, sums);
-                    for (outer, sums) in outer.zip(sums.chunks_exact(width)) {
-                        // SAFETY: own columns.
-                        let out =
-                            unsafe { self.out.get_mut(outer * self.stride + column, columns) };
-                        out.copy_from_slice(&sums[..columns]);
+                        add_list(simd, self.lists.list(outer, chunk), tile, None, sums);
                     }
                 }
+                for (outer, sums) in outer.zip(sums.chunks_exact(width)) {
+                    let at = outer * self.stride + columns.start;
+                    // SAFETY: own columns.
+                    let out = unsafe { self.out.get_mut(at, columns.len()) };
+                    out.copy_from_slice(&sums[..columns.len()]);
+                }
             }
+        }
+    }
+
+    /// What the sums of some results and columns start from, `[outer, tile_columns]`.
+    #[inline(always)]
+    fn start_sums(&self, columns: &Range<usize>, outer: &Range<usize>, sums: &mut [F]) {
+        for (outer, sums) in outer.clone().zip(sums.chunks_exact_mut(tile_columns::<F>())) {
+            let (sums, rest) = sums.split_at_mut(columns.len());
+            match self.start {
+                Start::Zero => sums.fill(F::ZERO),
+                Start::Row(row) => sums.copy_from_slice(&row[columns.clone()]),
+                // SAFETY: own columns.
+                Start::Out => sums.copy_from_slice(unsafe {
+                    self.out.get(outer * self.stride + columns.start, columns.len())
+                }),
+            }
+            rest.fill(F::ZERO);
         }
     }
 }

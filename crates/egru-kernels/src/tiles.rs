@@ -7,14 +7,19 @@ use std::ops::Range;
 use pulp::Simd;
 
 use crate::Float;
-use crate::events::Lists;
+use crate::events::{Event, Lists};
 use crate::product::{add_tile, prefetch, tile_columns, tile_units};
 use crate::scratch::{Aligned, line};
 use crate::view::View;
 
-/// Outer indices whose results are computed together: their part of a tile stays in the second-level
-/// cache with it.
-pub(crate) const ROWS: usize = 64;
+/// Outer indices whose results are computed together, at most: their sums for one tile, 240 KiB, stay in the
+/// second-level cache.
+pub(crate) const ROWS: usize = 640;
+
+/// The size of shares of at most `most` that `all` divides into most evenly.
+pub(crate) fn even_share(all: usize, most: usize) -> usize {
+    all.div_ceil(all.div_ceil(most).max(1)).max(1)
+}
 
 /// Events per row of a chunk from which on nearly all of its rows are needed, so that fetching all of them
 /// ahead of time wastes nothing.
@@ -28,32 +33,106 @@ pub(crate) struct GateTiles<F> {
     /// `[tiles, 3, tile_units]`.
     biases: Aligned<F>,
     rows: usize,
+    queue: Queue<F>,
 }
 
 impl<F: Float> GateTiles<F> {
     /// Cuts the columns of `units` out of `table` and `bias`.
     pub fn cut(table: View<'_, F>, bias: &[F], units: &Range<usize>) -> Self {
         let bias = View::new(bias, 1, table.cols);
-        Self { values: cut(table, units), biases: cut(bias, units), rows: table.rows }
+        let (values, biases) = (cut(table, units), cut(bias, units));
+        Self { values, biases, rows: table.rows, queue: Queue::default() }
     }
 
     /// The biases and the product with the events of `outer` samples, `[tiles, outer, tile_columns]`.
     #[inline(always)]
     pub fn product<S: Simd>(
-        &self,
+        &mut self,
         simd: S,
         outer: usize,
-        events: usize,
+        lists: &impl Lists<F>,
+        out: &mut [F],
+    ) {
+        self.queue.fill(outer, lists);
+        let columns = tile_columns::<F>();
+        let tiles = self.values.chunks_exact((self.rows * columns).max(1));
+        let biases = self.biases.chunks_exact(columns);
+        let outs = out.chunks_exact_mut((outer * columns).max(1));
+        for ((table, bias), out) in tiles.zip(biases).zip(outs) {
+            self.add_tile(simd, table, bias, outer, lists, out);
+        }
+    }
+
+    /// The product for one tile, `[outer, tile_columns]`.
+    #[inline(always)]
+    fn add_tile<S: Simd>(
+        &self,
+        simd: S,
+        table: &[F],
+        bias: &[F],
+        outer: usize,
         lists: &impl Lists<F>,
         out: &mut [F],
     ) {
         let columns = tile_columns::<F>();
-        let ahead = events >= EVENTS_WORTH_PREFETCHING * self.rows;
-        let tiles = out.chunks_exact_mut((outer * columns).max(1));
-        for ((tile, out), bias) in tiles.enumerate().zip(self.biases.chunks_exact(columns)) {
-            let table = &self.values[tile * self.rows * columns..][..self.rows * columns];
-            add_table(simd, table, ahead, 0..outer, lists, Some(bias), out);
+        if lists.chunks() == 0 {
+            return out.chunks_exact_mut(columns).for_each(|out| out.copy_from_slice(bias));
         }
+        let ahead = self.queue.events.len() >= EVENTS_WORTH_PREFETCHING * self.rows;
+        let share = even_share(outer, ROWS);
+        for (first, out) in (0..outer).step_by(share).zip(out.chunks_mut(share * columns)) {
+            let samples = out.len() / columns;
+            let rows_of = |chunk: usize| {
+                let rows = lists.inner(chunk);
+                &table[rows.start * columns..rows.end * columns]
+            };
+            for chunk in 0..lists.chunks() {
+                let rows = rows_of(chunk);
+                let start = Some(bias).filter(|_| chunk == 0);
+                let next = if chunk + 1 < lists.chunks() { rows_of(chunk + 1) } else { &[] };
+                // A share with each sample, whole cache lines.
+                let mut shares =
+                    next.chunks(next.len().div_ceil(samples).next_multiple_of(line::<F>()).max(1));
+                for (sample, out) in out.chunks_exact_mut(columns).enumerate() {
+                    if ahead && let Some(share) = shares.next() {
+                        prefetch(share);
+                    }
+                    let events = self.queue.list(chunk * outer + first + sample);
+                    add_list(simd, events, rows, start, out);
+                }
+            }
+        }
+    }
+}
+
+/// Lists one after the other, chunk by chunk, in the order in which every tile takes them: spread out they would have
+/// to be fetched for each tile anew.
+#[derive(Debug, Default)]
+struct Queue<F> {
+    events: Vec<Event<F>>,
+    /// Where each list ends; the first starts at 0.
+    ends: Vec<usize>,
+}
+
+impl<F: Float> Queue<F> {
+    /// Holds `lists` of `outer` samples.
+    #[inline(always)]
+    fn fill(&mut self, outer: usize, lists: &impl Lists<F>) {
+        self.events.clear();
+        self.ends.clear();
+        for chunk in 0..lists.chunks() {
+            for sample in 0..outer {
+                self.events.extend_from_slice(lists.list(sample, chunk));
+                self.ends.push(self.events.len());
+            }
+        }
+    }
+
+    /// One list.
+    #[inline(always)]
+    fn list(&self, index: usize) -> &[Event<F>] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.events[start..self.ends[index]]
     }
 }
 
@@ -76,49 +155,17 @@ fn cut<F: Float>(table: View<'_, F>, units: &Range<usize>) -> Aligned<F> {
     values
 }
 
-/// The product with the events of samples `outer`, `[outer, tile_columns]`, for one tile: added to `start` for every
-/// sample, or to what `out` holds.
+/// `out = start + events rows`, or `out += events rows`, for the `rows` of one chunk of a tile.
 #[inline(always)]
-pub(crate) fn add_table<S: Simd, F: Float>(
+pub(crate) fn add_list<S: Simd, F: Float>(
     simd: S,
-    table: &[F],
-    ahead: bool,
-    outer: Range<usize>,
-    lists: &impl Lists<F>,
+    events: &[Event<F>],
+    rows: &[F],
     start: Option<&[F]>,
     out: &mut [F],
 ) {
-    let columns = tile_columns::<F>();
-    if let Some(start) = start.filter(|_| lists.chunks() == 0) {
-        out.chunks_exact_mut(columns).for_each(|out| out.copy_from_slice(start));
-    }
-    let first = outer.start;
-    for (block, out) in out.chunks_mut(ROWS * columns).enumerate() {
-        let samples = out.len() / columns;
-        let rows_of = |chunk: usize| {
-            let rows = lists.inner(chunk);
-            &table[rows.start * columns..rows.end * columns]
-        };
-        for chunk in 0..lists.chunks() {
-            let rows = rows_of(chunk);
-            let start = start.filter(|_| chunk == 0);
-            let next = if chunk + 1 < lists.chunks() { rows_of(chunk + 1) } else { &[] };
-            // A share with each sample, whole cache lines.
-            let mut shares =
-                next.chunks(next.len().div_ceil(samples).next_multiple_of(line::<F>()).max(1));
-            for (sample, out) in out.chunks_exact_mut(columns).enumerate() {
-                if ahead && let Some(share) = shares.next() {
-                    prefetch(share);
-                }
-                let events = lists.list(first + block * ROWS + sample, chunk);
-                assert!(
-                    events
-                        .last()
-                        .is_none_or(|last| (last.index as usize + 1) * columns <= rows.len())
-                );
-                // SAFETY: indices increase along a list, and the last one has a row (checked above).
-                unsafe { add_tile(simd, events, rows, start, out) };
-            }
-        }
-    }
+    let last = events.last().map_or(0, |last| last.index as usize + 1);
+    assert!(last * tile_columns::<F>() <= rows.len());
+    // SAFETY: indices increase along a list, and the last one has a row (checked above).
+    unsafe { add_tile(simd, events, rows, start, out) };
 }

@@ -13,9 +13,9 @@ use crate::lanes::{accumulate, load, store};
 use crate::masked::{FEW_ROWS, Panels, Plan, Wants, add_wanted_singly, workspace};
 use crate::phases::{Clock, Phase};
 use crate::plan::Product;
-use crate::product::{lanes, tile_units};
+use crate::product::lanes;
 use crate::scratch::{Aligned, zeros};
-use crate::sequence::{length, share_of_new, tile, units_of_members};
+use crate::sequence::{length, share_of_new, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::{View, ViewMut};
 use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, simd};
@@ -137,16 +137,12 @@ impl<F: Float> WithSimd for Member<'_, F> {
                 recurrent.compute(simd, pass, step);
                 clock.lap(Phase::RecurrentGradient);
             }
-            for index in 0..own.len().div_ceil(tile_units::<F>()) {
-                let units = tile::<F>(&own, index);
-                for sample in 0..batch {
-                    if step < length(pass.dims, &pass.inputs, sample) {
-                        let start = sample * own.len() + units.start - own.start;
-                        let dy = &recurrent.dy[start..][..units.len()];
-                        pass.cell(simd, step, sample, &units, dy);
-                    } else {
-                        pass.skip(step, sample, &units);
-                    }
+            for sample in 0..batch {
+                if step < length(pass.dims, &pass.inputs, sample) {
+                    let dy = &recurrent.dy[sample * own.len()..][..own.len()];
+                    pass.cell(simd, step, sample, &own, dy);
+                } else {
+                    pass.skip(step, sample, &own);
                 }
             }
             clock.lap(Phase::Pointwise);
@@ -258,7 +254,7 @@ impl<'a, F: Float> Backward<'a, F> {
         }
     }
 
-    /// The cell of one tile of one sample; `dy` holds what came through the recurrent weights.
+    /// The cell of some units of one sample; `dy` holds what came through the recurrent weights.
     #[inline(always)]
     fn cell<S: Simd>(&self, simd: S, step: usize, sample: usize, units: &Range<usize>, dy: &[F]) {
         let Dims { batch, hidden, .. } = self.dims;
