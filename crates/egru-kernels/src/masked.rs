@@ -19,6 +19,8 @@ const CACHED: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Wants {
     bits: Vec<u16>,
+    /// Rows of the matrix.
+    rows: usize,
     /// Rows of the table.
     targets: usize,
 }
@@ -28,12 +30,13 @@ impl Wants {
     pub fn reset(&mut self, rows: usize, targets: usize) {
         self.bits.clear();
         self.bits.resize(rows.div_ceil(GROUP) * targets, 0);
-        self.targets = targets;
+        (self.rows, self.targets) = (rows, targets);
     }
 
     /// Wants the product of `row` with every target where `wanted(target)` says so.
     #[inline(always)]
     pub fn set(&mut self, row: usize, wanted: impl Fn(usize) -> bool) {
+        assert!(row < self.rows);
         let (group, place) = (row / GROUP, row % GROUP);
         let bits = &mut self.bits[group * self.targets..][..self.targets];
         for (target, bits) in bits.iter_mut().enumerate() {
@@ -84,6 +87,8 @@ pub(crate) struct Plan {
     /// Where the tasks of each size end, `[groups, blocks, MOST]`.
     ends: Vec<usize>,
     blocks: usize,
+    /// Rows of the matrix, and of the table.
+    shape: (usize, usize),
 }
 
 impl Plan {
@@ -93,6 +98,7 @@ impl Plan {
         self.tasks.clear();
         self.ends.clear();
         self.blocks = wants.targets.div_ceil(TABLE_ROWS);
+        self.shape = (wants.rows, wants.targets);
         for bits in wants.bits.chunks(wants.targets.max(1)) {
             for (block, bits) in bits.chunks(TABLE_ROWS).enumerate() {
                 self.plan_block(block * TABLE_ROWS, bits);
@@ -241,6 +247,9 @@ fn add_panel<S: Simd, F: Float>(
     let width = padded::<F>(grad.cols, column);
     let filled = width.min(grad.cols - column);
     let (targets, stride) = (out.cols, out.stride);
+    // What the tasks rely on.
+    assert_eq!((plan.shape, table.len()), ((out.rows, targets), targets * width));
+    assert_eq!((grad.rows, workspace.len()), (out.rows, GROUP * panel_columns::<F>()));
     for block in 0..plan.blocks {
         let columns = block * TABLE_ROWS..((block + 1) * TABLE_ROWS).min(targets);
         for (group, row) in (0..grad.rows).step_by(GROUP).enumerate() {
@@ -262,7 +271,7 @@ fn add_panel<S: Simd, F: Float>(
                         prefetch(&sums[(rows + place) * stride..][columns.clone()]);
                     }
                     let tasks = plan.tasks(group, block, $n);
-                    // SAFETY: a plan has targets of the table and places in a group.
+                    // SAFETY: the plan is one of these rows and targets (checked above), in groups of `GROUP`.
                     unsafe { add_tasks::<S, F, $n>(simd, tasks, table, width, ahead, workspace, sums, stride) };
                 )*};
             }
