@@ -61,12 +61,45 @@ pub(crate) trait Lists<F> {
     fn list(&self, outer: usize, chunk: usize) -> &[Event<F>];
 }
 
-/// The events of a whole matrix: a list for each outer index and chunk of inner indices.
-#[derive(Debug)]
-pub(crate) struct EventLists<F> {
+/// Lists one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct PackedLists<F> {
     events: Vec<Event<F>>,
     /// Where each list ends; the first list starts at 0.
     ends: Vec<usize>,
+}
+
+impl<F: Float> PackedLists<F> {
+    /// Holds `lists` of `outer` indices instead, chunk by chunk.
+    #[inline(always)]
+    pub fn gather(&mut self, outer: usize, lists: &impl Lists<F>) {
+        self.events.clear();
+        self.ends.clear();
+        for chunk in 0..lists.chunks() {
+            for outer in 0..outer {
+                self.events.extend_from_slice(lists.list(outer, chunk));
+                self.ends.push(self.events.len());
+            }
+        }
+    }
+
+    /// One list.
+    #[inline(always)]
+    pub fn list(&self, index: usize) -> &[Event<F>] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.events[start..self.ends[index]]
+    }
+
+    /// Events of all lists.
+    pub fn total(&self) -> usize {
+        self.events.len()
+    }
+}
+
+/// The events of a whole matrix: a list for each outer index and chunk of inner indices.
+#[derive(Debug)]
+pub(crate) struct EventLists<F> {
+    lists: PackedLists<F>,
     /// Outer indices.
     pub outer: usize,
     /// Inner indices.
@@ -107,7 +140,7 @@ impl<F: Float> EventLists<F> {
     }
 
     fn by_rows(matrix: View<'_, F>, threads: usize) -> Self {
-        let (events, ends) = Self::written(matrix, 1, threads, |matrix, lists| {
+        let lists = Self::written(matrix, 1, threads, |matrix, lists| {
             for row in 0..matrix.rows {
                 for values in matrix.row(row).chunks(CHUNK) {
                     lists.push(nonzero(values), |place| values[place]);
@@ -115,25 +148,25 @@ impl<F: Float> EventLists<F> {
             }
         });
         let strides = (matrix.cols.div_ceil(CHUNK), 1);
-        Self { events, ends, outer: matrix.rows, inner: matrix.cols, strides }
+        Self { lists, outer: matrix.rows, inner: matrix.cols, strides }
     }
 
     /// Columns are outer, on several threads: the operand of `matrix^T table`.
     pub fn of_all_columns(matrix: View<'_, F>) -> Self {
         let threads = threads_for(matrix.rows * matrix.cols * PRODUCTS_PER_VALUE);
-        let (events, ends) = Self::written(matrix, CHUNK, threads, write_columns);
+        let lists = Self::written(matrix, CHUNK, threads, write_columns);
         let strides = (1, matrix.cols);
-        Self { events, ends, outer: matrix.cols, inner: matrix.rows, strides }
+        Self { lists, outer: matrix.cols, inner: matrix.rows, strides }
     }
 
-    /// The events that `write` writes of runs of rows, a multiple of `unit` each, and where their lists end. They are
+    /// The lists that `write` writes of runs of rows, a multiple of `unit` each. Their events are
     /// counted first: lists that grow would take twice the memory.
     fn written(
         matrix: View<'_, F>,
         unit: usize,
         threads: usize,
         write: impl Fn(View<'_, F>, &mut Writer<'_, F>) + Sync,
-    ) -> (Vec<Event<F>>, Vec<usize>) {
+    ) -> PackedLists<F> {
         let runs = team::shares(matrix.rows.div_ceil(unit), threads);
         let run =
             |run: Range<usize>| matrix.slice(run.start * unit..(run.end * unit).min(matrix.rows));
@@ -154,12 +187,12 @@ impl<F: Float> EventLists<F> {
             write(run, &mut lists);
             lists.ends
         });
-        (events, ends.concat())
+        PackedLists { events, ends: ends.concat() }
     }
 
     /// Events of all lists.
     pub fn total(&self) -> usize {
-        self.events.len()
+        self.lists.total()
     }
 }
 
@@ -176,9 +209,7 @@ impl<F: Float> Lists<F> for EventLists<F> {
 
     #[inline(always)]
     fn list(&self, outer: usize, chunk: usize) -> &[Event<F>] {
-        let index = outer * self.strides.0 + chunk * self.strides.1;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.events[start..self.ends[index]]
+        self.lists.list(outer * self.strides.0 + chunk * self.strides.1)
     }
 }
 

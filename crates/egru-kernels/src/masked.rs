@@ -86,7 +86,6 @@ pub(crate) struct Plan {
     tasks: Vec<Task>,
     /// Where the tasks of each size end, `[groups, blocks, MOST]`.
     ends: Vec<usize>,
-    blocks: usize,
     /// Rows of the matrix, and of the table.
     shape: (usize, usize),
 }
@@ -97,7 +96,6 @@ impl Plan {
     pub fn make(&mut self, wants: &Wants) {
         self.tasks.clear();
         self.ends.clear();
-        self.blocks = wants.targets.div_ceil(TABLE_ROWS);
         self.shape = (wants.rows, wants.targets);
         for bits in wants.bits.chunks(wants.targets.max(1)) {
             for (block, bits) in bits.chunks(TABLE_ROWS).enumerate() {
@@ -144,10 +142,16 @@ impl Plan {
         }
     }
 
+    /// Blocks of the table's rows.
+    #[inline(always)]
+    fn blocks(&self) -> usize {
+        self.shape.1.div_ceil(TABLE_ROWS)
+    }
+
     /// The tasks of one size.
     #[inline(always)]
     fn tasks(&self, group: usize, block: usize, size: usize) -> &[Task] {
-        let index = (group * self.blocks + block) * MOST + size - 1;
+        let index = (group * self.blocks() + block) * MOST + size - 1;
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.tasks[start..self.ends[index]]
     }
@@ -250,7 +254,7 @@ fn add_panel<S: Simd, F: Float>(
     // What the tasks rely on.
     assert_eq!((plan.shape, table.len()), ((out.rows, targets), targets * width));
     assert_eq!((grad.rows, workspace.len()), (out.rows, GROUP * panel_columns::<F>()));
-    for block in 0..plan.blocks {
+    for block in 0..plan.blocks() {
         let columns = block * TABLE_ROWS..((block + 1) * TABLE_ROWS).min(targets);
         for (group, row) in (0..grad.rows).step_by(GROUP).enumerate() {
             let rows = GROUP.min(grad.rows - row);

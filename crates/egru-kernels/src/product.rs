@@ -116,7 +116,7 @@ pub(crate) fn prefetch<F>(values: &[F]) {
 
 /// Brings the cache line of one value closer, to the second-level cache.
 #[inline(always)]
-pub(crate) fn prefetch_line<F>(values: &[F], at: usize) {
+fn prefetch_line<F>(values: &[F], at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};

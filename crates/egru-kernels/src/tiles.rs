@@ -7,7 +7,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use crate::Float;
-use crate::events::{Event, Lists};
+use crate::events::{Event, Lists, PackedLists};
 use crate::product::{add_tile, prefetch, tile_columns, tile_units};
 use crate::scratch::{Aligned, line};
 use crate::view::View;
@@ -33,7 +33,9 @@ pub(crate) struct GateTiles<F> {
     /// `[tiles, 3, tile_units]`.
     biases: Aligned<F>,
     rows: usize,
-    queue: Queue<F>,
+    /// The lists of a product in the order in which every tile takes them: spread out they would have to be fetched for
+    /// each tile anew.
+    queue: PackedLists<F>,
 }
 
 impl<F: Float> GateTiles<F> {
@@ -41,7 +43,7 @@ impl<F: Float> GateTiles<F> {
     pub fn cut(table: View<'_, F>, bias: &[F], units: &Range<usize>) -> Self {
         let bias = View::new(bias, 1, table.cols);
         let (values, biases) = (cut(table, units), cut(bias, units));
-        Self { values, biases, rows: table.rows, queue: Queue::default() }
+        Self { values, biases, rows: table.rows, queue: PackedLists::default() }
     }
 
     /// The biases and the product with the events of `outer` samples, `[tiles, outer, tile_columns]`.
@@ -53,19 +55,19 @@ impl<F: Float> GateTiles<F> {
         lists: &impl Lists<F>,
         out: &mut [F],
     ) {
-        self.queue.fill(outer, lists);
+        self.queue.gather(outer, lists);
         let columns = tile_columns::<F>();
         let tiles = self.values.chunks_exact((self.rows * columns).max(1));
         let biases = self.biases.chunks_exact(columns);
         let outs = out.chunks_exact_mut((outer * columns).max(1));
         for ((table, bias), out) in tiles.zip(biases).zip(outs) {
-            self.add_tile(simd, table, bias, outer, lists, out);
+            self.tile_product(simd, table, bias, outer, lists, out);
         }
     }
 
     /// The product for one tile, `[outer, tile_columns]`.
     #[inline(always)]
-    fn add_tile<S: Simd>(
+    fn tile_product<S: Simd>(
         &self,
         simd: S,
         table: &[F],
@@ -78,7 +80,7 @@ impl<F: Float> GateTiles<F> {
         if lists.chunks() == 0 {
             return out.chunks_exact_mut(columns).for_each(|out| out.copy_from_slice(bias));
         }
-        let ahead = self.queue.events.len() >= EVENTS_WORTH_PREFETCHING * self.rows;
+        let ahead = self.queue.total() >= EVENTS_WORTH_PREFETCHING * self.rows;
         let share = even_share(outer, ROWS);
         for (first, out) in (0..outer).step_by(share).zip(out.chunks_mut(share * columns)) {
             let samples = out.len() / columns;
@@ -102,37 +104,6 @@ impl<F: Float> GateTiles<F> {
                 }
             }
         }
-    }
-}
-
-/// Lists one after the other, chunk by chunk, in the order in which every tile takes them: spread out they would have
-/// to be fetched for each tile anew.
-#[derive(Debug, Default)]
-struct Queue<F> {
-    events: Vec<Event<F>>,
-    /// Where each list ends; the first starts at 0.
-    ends: Vec<usize>,
-}
-
-impl<F: Float> Queue<F> {
-    /// Holds `lists` of `outer` samples.
-    #[inline(always)]
-    fn fill(&mut self, outer: usize, lists: &impl Lists<F>) {
-        self.events.clear();
-        self.ends.clear();
-        for chunk in 0..lists.chunks() {
-            for sample in 0..outer {
-                self.events.extend_from_slice(lists.list(sample, chunk));
-                self.ends.push(self.events.len());
-            }
-        }
-    }
-
-    /// One list.
-    #[inline(always)]
-    fn list(&self, index: usize) -> &[Event<F>] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.events[start..self.ends[index]]
     }
 }
 
