@@ -5,25 +5,32 @@
 
 use pulp::Simd;
 
+/// `x`, or the nearest number of magnitude 87; NaN passes.
+#[inline(always)]
+fn limit<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let (low, high) = (simd.splat_f32s(-87.0), simd.splat_f32s(87.0));
+    if S::IS_SCALAR {
+        // Where one of two numbers is NaN, a scalar minimum is the other one.
+        let x = simd.select_f32s(simd.greater_than_f32s(x, high), high, x);
+        return simd.select_f32s(simd.less_than_f32s(x, low), low, x);
+    }
+    // In registers it is NaN, or on x86 the second one.
+    simd.max_f32s(low, simd.min_f32s(high, x))
+}
+
 /// `exp(x)`, with `x` limited to where the result is a normal number.
 #[inline(always)]
 fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     // 2^23 * 1.5: adding it leaves the nearest integer in the low bits of the sum.
     const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts: multiples of the first are exact for |n| < 2^9.
-    const LN2_HIGH: f32 = 355.0 / 512.0;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    // Taylor: the next term is below 6e-9 for |rest| <= ln(2)/2.
-    const SERIES: [f32; 7] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+    // 1 + x + ..., the coefficients from the square on chosen for the smallest relative error where |x| <= ln(2)/2: 3e-9.
+    const SERIES: [f32; 6] = [8.368_711e-3, 4.166_838_7e-2, 1.666_652e-1, 4.999_999_3e-1, 1.0, 1.0];
     let splat = |value| simd.splat_f32s(value);
-    // Selections, not minimum and maximum: NaN passes.
-    let x = simd.select_f32s(simd.greater_than_f32s(x, splat(87.0)), splat(87.0), x);
-    let x = simd.select_f32s(simd.less_than_f32s(x, splat(-87.0)), splat(-87.0), x);
+    let x = limit(simd, x);
     let shifted = simd.mul_add_e_f32s(x, splat(std::f32::consts::LOG2_E), splat(ROUND));
     let n = simd.sub_f32s(shifted, splat(ROUND));
-    let rest = simd.mul_add_e_f32s(n, splat(-LN2_HIGH), x);
-    let rest = simd.mul_add_e_f32s(n, splat(-LN2_LOW), rest);
-    let mut series = splat(1.0 / 5040.0);
+    let rest = simd.mul_add_e_f32s(n, splat(-std::f32::consts::LN_2), x);
+    let mut series = splat(1.381_461e-3);
     for term in SERIES {
         series = simd.mul_add_e_f32s(series, rest, splat(term));
     }
