@@ -51,7 +51,8 @@ pub(crate) fn compact<F: Float>(
     count
 }
 
-/// Event lists of rows, one for each row and chunk of columns; or of columns, and chunks of rows.
+/// Event lists of rows, one for each row and chunk of columns; or of columns, and chunks of rows. They lie chunk by chunk,
+/// as products take them.
 pub(crate) trait Lists<F> {
     /// Chunks of inner indices.
     fn chunks(&self) -> usize;
@@ -59,60 +60,27 @@ pub(crate) trait Lists<F> {
     fn inner(&self, chunk: usize) -> Range<usize>;
     /// The list of one outer index and chunk.
     fn list(&self, outer: usize, chunk: usize) -> &[Event<F>];
-}
-
-/// Lists one after the other.
-#[derive(Debug, Default)]
-pub(crate) struct PackedLists<F> {
-    events: Vec<Event<F>>,
-    /// Where each list ends; the first list starts at 0.
-    ends: Vec<usize>,
-}
-
-impl<F: Float> PackedLists<F> {
-    /// Holds `lists` of `outer` indices instead, chunk by chunk.
-    #[inline(always)]
-    pub fn gather(&mut self, outer: usize, lists: &impl Lists<F>) {
-        self.events.clear();
-        self.ends.clear();
-        for chunk in 0..lists.chunks() {
-            for outer in 0..outer {
-                self.events.extend_from_slice(lists.list(outer, chunk));
-                self.ends.push(self.events.len());
-            }
-        }
-    }
-
-    /// One list.
-    #[inline(always)]
-    pub fn list(&self, index: usize) -> &[Event<F>] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.events[start..self.ends[index]]
-    }
-
     /// Events of all lists.
-    pub fn total(&self) -> usize {
-        self.events.len()
-    }
+    fn total(&self) -> usize;
 }
 
-/// The events of a whole matrix: a list for each outer index and chunk of inner indices.
+/// The events of a whole matrix.
 #[derive(Debug)]
 pub(crate) struct EventLists<F> {
-    lists: PackedLists<F>,
+    events: Vec<Event<F>>,
+    /// Where each list ends; the first one starts at 0.
+    ends: Vec<usize>,
     /// Outer indices.
     pub outer: usize,
     /// Inner indices.
     pub inner: usize,
-    /// Lists from one outer index, and from one chunk, to the next.
-    strides: (usize, usize),
 }
 
-/// The lists of a run of rows, as they are written one after the other into memory that just holds them.
+/// The lists of a part of a matrix, as they are written one after the other into memory that just holds them.
 struct Writer<'a, F> {
     /// What is left of the memory.
     free: &'a mut [Event<F>],
-    /// Events of all runs before this one, and of this one so far.
+    /// Events of all parts before this one, and of this one so far.
     written: usize,
     ends: Vec<usize>,
 }
@@ -140,59 +108,17 @@ impl<F: Float> EventLists<F> {
     }
 
     fn by_rows(matrix: View<'_, F>, threads: usize) -> Self {
-        let lists = Self::written(matrix, 1, threads, |matrix, lists| {
-            for row in 0..matrix.rows {
-                for values in matrix.row(row).chunks(CHUNK) {
-                    lists.push(nonzero(values), |place| values[place]);
-                }
-            }
-        });
-        let strides = (matrix.cols.div_ceil(CHUNK), 1);
-        Self { lists, outer: matrix.rows, inner: matrix.cols, strides }
+        let parts = chunks_of(matrix.cols, threads).map(|part| matrix.columns(part)).collect();
+        let (events, ends) = written(parts, write_rows);
+        Self { events, ends, outer: matrix.rows, inner: matrix.cols }
     }
 
     /// Columns are outer, on several threads: the operand of `matrix^T table`.
     pub fn of_all_columns(matrix: View<'_, F>) -> Self {
         let threads = threads_for(matrix.rows * matrix.cols * PRODUCTS_PER_VALUE);
-        let lists = Self::written(matrix, CHUNK, threads, write_columns);
-        let strides = (1, matrix.cols);
-        Self { lists, outer: matrix.cols, inner: matrix.rows, strides }
-    }
-
-    /// The lists that `write` writes of runs of rows, a multiple of `unit` each. Their events are
-    /// counted first: lists that grow would take twice the memory.
-    fn written(
-        matrix: View<'_, F>,
-        unit: usize,
-        threads: usize,
-        write: impl Fn(View<'_, F>, &mut Writer<'_, F>) + Sync,
-    ) -> PackedLists<F> {
-        let runs = team::shares(matrix.rows.div_ceil(unit), threads);
-        let run =
-            |run: Range<usize>| matrix.slice(run.start * unit..(run.end * unit).min(matrix.rows));
-        let runs: Vec<View<'_, F>> = runs.map(run).collect();
-        let counts = team::map(runs.clone(), |run| {
-            let count = |row| run.row(row).chunks(CHUNK).map(|v| nonzero(v).count_ones() as usize);
-            (0..run.rows).flat_map(count).sum::<usize>()
-        });
-        let mut events = vec![Event::default(); counts.iter().sum()];
-        let (mut rest, mut before) = (&mut events[..], 0);
-        let mut work = Vec::with_capacity(runs.len());
-        for (run, &count) in runs.into_iter().zip(&counts) {
-            let (free, others) = rest.split_at_mut(count);
-            work.push((run, Writer { free, written: before, ends: Vec::new() }));
-            (rest, before) = (others, before + count);
-        }
-        let ends = team::map(work, |(run, mut lists)| {
-            write(run, &mut lists);
-            lists.ends
-        });
-        PackedLists { events, ends: ends.concat() }
-    }
-
-    /// Events of all lists.
-    pub fn total(&self) -> usize {
-        self.lists.total()
+        let parts = chunks_of(matrix.rows, threads).map(|part| matrix.slice(part)).collect();
+        let (events, ends) = written(parts, write_columns);
+        Self { events, ends, outer: matrix.cols, inner: matrix.rows }
     }
 }
 
@@ -209,7 +135,56 @@ impl<F: Float> Lists<F> for EventLists<F> {
 
     #[inline(always)]
     fn list(&self, outer: usize, chunk: usize) -> &[Event<F>] {
-        self.lists.list(outer * self.strides.0 + chunk * self.strides.1)
+        let index = chunk * self.outer + outer;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.events[start..self.ends[index]]
+    }
+
+    #[inline(always)]
+    fn total(&self) -> usize {
+        self.events.len()
+    }
+}
+
+/// Whole chunks of `inner` indices, shared out evenly.
+fn chunks_of(inner: usize, threads: usize) -> impl Iterator<Item = Range<usize>> {
+    let indices = move |part: Range<usize>| part.start * CHUNK..(part.end * CHUNK).min(inner);
+    team::shares(inner.div_ceil(CHUNK), threads).map(indices)
+}
+
+/// The lists that `write` writes of parts of a matrix, one part to a thread, and their ends. The events are counted first:
+/// lists that grow would take twice the memory.
+fn written<'a, F: Float>(
+    parts: Vec<View<'a, F>>,
+    write: impl Fn(View<'a, F>, &mut Writer<'_, F>) + Sync,
+) -> (Vec<Event<F>>, Vec<usize>) {
+    let counts = team::map(parts.clone(), |part| {
+        let count = |row| part.row(row).chunks(CHUNK).map(|v| nonzero(v).count_ones() as usize);
+        (0..part.rows).flat_map(count).sum::<usize>()
+    });
+    let mut events = vec![Event::default(); counts.iter().sum()];
+    let (mut rest, mut before) = (&mut events[..], 0);
+    let mut work = Vec::with_capacity(parts.len());
+    for (part, &count) in parts.into_iter().zip(&counts) {
+        let (free, others) = rest.split_at_mut(count);
+        work.push((part, Writer { free, written: before, ends: Vec::new() }));
+        (rest, before) = (others, before + count);
+    }
+    let ends = team::map(work, |(part, mut lists)| {
+        write(part, &mut lists);
+        lists.ends
+    });
+    (events, ends.concat())
+}
+
+/// Writes lists of which rows are outer.
+fn write_rows<F: Float>(matrix: View<'_, F>, lists: &mut Writer<'_, F>) {
+    for column in (0..matrix.cols).step_by(CHUNK) {
+        let columns = CHUNK.min(matrix.cols - column);
+        for row in 0..matrix.rows {
+            let values = matrix.segment(row, column, columns);
+            lists.push(nonzero(values), |place| values[place]);
+        }
     }
 }
 
@@ -285,45 +260,51 @@ impl Blocks {
 
 /// The events of one step as blocks of units publish them, for two steps in turn: a step writes one
 /// half while the events of the step before are read from the other.
+///
+/// The lists of a block lie side by side, so that members share no cache line that one of them writes.
 pub(crate) struct Board<'a, F> {
+    /// `[2, blocks, batch * CHUNK]`.
     events: Shared<'a, Event<F>>,
-    counts: Shared<'a, u32>,
+    /// `[2, blocks, batch]`: where each list ends, among those of its block.
+    ends: Shared<'a, u32>,
     batch: usize,
     blocks: &'a Blocks,
 }
 
 impl<'a, F: Float> Board<'a, F> {
-    /// Events and counts that a board of this size is made of.
+    /// Events and ends that a board of this size is made of.
     pub fn storage(batch: usize, blocks: &Blocks) -> (Vec<Event<F>>, Vec<u32>) {
-        let places = 2 * batch * blocks.len();
-        (vec![Event::default(); places * CHUNK], vec![0; places])
+        let lists = 2 * batch * blocks.len();
+        (vec![Event::default(); lists * CHUNK], vec![0; lists])
     }
 
     /// A board on its storage.
     pub fn new(
-        (events, counts): &'a mut (Vec<Event<F>>, Vec<u32>),
+        (events, ends): &'a mut (Vec<Event<F>>, Vec<u32>),
         batch: usize,
         blocks: &'a Blocks,
     ) -> Self {
-        Self { events: Shared::new(events), counts: Shared::new(counts), batch, blocks }
+        Self { events: Shared::new(events), ends: Shared::new(ends), batch, blocks }
     }
 
-    /// The half that `step` reads from; it writes the next one.
+    /// The first list of the half that `step` reads from; it writes the other one.
     fn half(&self, step: usize) -> usize {
         step % 2 * self.batch * self.blocks.len()
     }
 
-    /// Publishes outputs of one block of one sample for `step` to read.
+    /// Publishes outputs of one block of one sample for `step` to read, one sample after the other.
     ///
     /// # Safety
     /// Nobody else writes this block, and nobody reads it or writes for the next step before a barrier.
     #[inline(always)]
     pub unsafe fn publish(&self, step: usize, sample: usize, block: usize, y: &[F]) {
-        let place = self.half(step) + sample * self.blocks.len() + block;
+        let first = self.half(step) + block * self.batch;
         // SAFETY: promised by the caller.
-        let (events, count) =
-            unsafe { (self.events.get_mut(place * CHUNK, CHUNK), self.counts.get_mut(place, 1)) };
-        count[0] = compact(nonzero(y), |place| y[place], events) as u32;
+        let ends = unsafe { self.ends.get_mut(first, sample + 1) };
+        let start = if sample == 0 { 0 } else { ends[sample - 1] };
+        // SAFETY: promised by the caller; the lists before hold at most CHUNK events each.
+        let free = unsafe { self.events.get_mut(first * CHUNK + start as usize, CHUNK) };
+        ends[sample] = start + compact(nonzero(y), |place| y[place], free) as u32;
     }
 
     /// What `step` reads.
@@ -332,12 +313,11 @@ impl<'a, F: Float> Board<'a, F> {
     /// All blocks are published for `step`, and nobody publishes for `step + 2` while the result is used.
     #[inline(always)]
     pub unsafe fn read(&self, step: usize) -> BoardEvents<'_, F> {
-        let (half, places) = (self.half(step), self.batch * self.blocks.len());
+        let (first, lists) = (self.half(step), self.batch * self.blocks.len());
         // SAFETY: promised by the caller.
-        let (events, counts) = unsafe {
-            (self.events.get(half * CHUNK, places * CHUNK), self.counts.get(half, places))
-        };
-        BoardEvents { events, counts, blocks: self.blocks }
+        let (events, ends) =
+            unsafe { (self.events.get(first * CHUNK, lists * CHUNK), self.ends.get(first, lists)) };
+        BoardEvents { events, ends, batch: self.batch, blocks: self.blocks }
     }
 }
 
@@ -345,16 +325,9 @@ impl<'a, F: Float> Board<'a, F> {
 #[derive(Clone, Copy)]
 pub(crate) struct BoardEvents<'a, F> {
     events: &'a [Event<F>],
-    counts: &'a [u32],
+    ends: &'a [u32],
+    batch: usize,
     blocks: &'a Blocks,
-}
-
-impl<F: Float> BoardEvents<'_, F> {
-    /// Events of all samples and blocks.
-    #[inline(always)]
-    pub fn total(&self) -> usize {
-        self.counts.iter().map(|&count| count as usize).sum()
-    }
 }
 
 impl<F: Float> Lists<F> for BoardEvents<'_, F> {
@@ -370,8 +343,15 @@ impl<F: Float> Lists<F> for BoardEvents<'_, F> {
 
     #[inline(always)]
     fn list(&self, sample: usize, block: usize) -> &[Event<F>] {
-        let place = sample * self.blocks.len() + block;
-        &self.events[place * CHUNK..][..self.counts[place] as usize]
+        let first = block * self.batch;
+        let end = |sample: usize| self.ends[first + sample] as usize;
+        let start = if sample == 0 { 0 } else { end(sample - 1) };
+        &self.events[first * CHUNK..][start..end(sample)]
+    }
+
+    #[inline(always)]
+    fn total(&self) -> usize {
+        self.ends.chunks_exact(self.batch.max(1)).map(|ends| ends[self.batch - 1] as usize).sum()
     }
 }
 

@@ -8,25 +8,21 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::events::{Blocks, Board, EventLists};
+use crate::activations::Activations;
+use crate::events::{Blocks, Board, CHUNK, Lists};
 use crate::gates::GateProduct;
-use crate::lanes::{load, store};
+use crate::input::InputProduct;
+use crate::lanes::{load, registers, store};
 use crate::phases::{Clock, Phase};
 use crate::plan::Product;
-use crate::product::{lanes, tile_units};
+use crate::product::tile_units;
 use crate::scratch::{Memory, copied};
-use crate::sequence::{check_inputs, length, share_of_new, tile, units_of_members};
+use crate::sequence::{check_inputs, length, share_of_new, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::View;
 use crate::{
     Dims, EgruParams, Float, Inputs, Keep, Outputs, Products, ShapeError, State, Tape, simd,
 };
-
-/// Bytes of the product with the input that all members together take ahead.
-const AHEAD: usize = 4 << 20;
-/// Channels up to which the product with the input reads less than it writes: the rows of `W` are then
-/// walked as they lie.
-const FEW_CHANNELS: usize = 8;
 
 /// Values per step and sample of [`Tape::gates`]: the three gates and the recurrent part of the candidate.
 pub(crate) fn tape_width(hidden: usize) -> usize {
@@ -85,8 +81,6 @@ pub fn egru_forward<F: Float, M: Memory<F>>(
         dims,
         inputs: *inputs,
         products,
-        // The same for all members: one that takes more steps at a time than another keeps it waiting.
-        ahead: (AHEAD / (3 * hidden * batch * size_of::<F>()).max(1)).clamp(1, time.max(1)),
         input_events: Product::Forward.takes_events_of(products, inputs.x),
         alpha: F::from_f64(params.alpha),
         eps: F::from_f64(params.eps),
@@ -123,8 +117,6 @@ struct Forward<'a, F> {
     dims: Dims,
     inputs: Inputs<'a, F>,
     products: Products,
-    /// Steps of the product with the input that are taken at a time.
-    ahead: usize,
     /// Whether the input is taken as events.
     input_events: bool,
     alpha: F,
@@ -162,16 +154,14 @@ impl<F: Float> WithSimd for Member<'_, F> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let pass = self.pass;
-        let Dims { time, batch, input, hidden } = pass.dims;
+        let Dims { time, batch, hidden, .. } = pass.dims;
         let _guard = pass.barrier.guard();
         let mut clock = Clock::start(self.calling_thread);
         let own = self.own;
         let blocks = pass.blocks.of(&own);
-        let ahead = pass.ahead;
-        let w = View::new(pass.inputs.w, input, 3 * hidden);
         let r = View::new(pass.inputs.r, hidden, 3 * hidden);
         let mut from_input =
-            GateProduct::new(w, pass.inputs.bias_w, own.clone(), ahead * batch, time * batch);
+            InputProduct::new(pass.dims, &pass.inputs, pass.products, pass.input_events, &own);
         let mut from_units =
             GateProduct::new(r, pass.inputs.bias_r, own.clone(), batch, time * batch);
 
@@ -185,18 +175,8 @@ impl<F: Float> WithSimd for Member<'_, F> {
         }
         pass.barrier.wait();
         for step in 0..time {
-            let first_row = step % ahead * batch;
-            if first_row == 0 {
-                let rows = step * batch..(step + ahead).min(time) * batch;
-                let x = View::new(pass.inputs.x, time * batch, input).slice(rows);
-                if pass.input_events || (input <= FEW_CHANNELS && pass.products != Products::Dense)
-                {
-                    from_input.with_events(simd, x.rows, &EventLists::of_rows(x));
-                } else {
-                    from_input.with_all(x);
-                }
-                clock.lap(Phase::InputProduct);
-            }
+            from_input.advance(simd, step);
+            clock.lap(Phase::InputProduct);
             // SAFETY: the barrier ended the step before, and nobody is two steps ahead.
             let events = unsafe { pass.board.read(step) };
             if Product::Step.takes_events(pass.products, events.total(), batch * hidden) {
@@ -211,7 +191,7 @@ impl<F: Float> WithSimd for Member<'_, F> {
             }
             clock.lap(Phase::RecurrentProduct);
             for block in blocks.clone() {
-                pass.block(simd, step, block, &own, (&from_input, first_row), &from_units);
+                pass.block(simd, step, block, &own, &mut from_input, &from_units);
             }
             clock.lap(Phase::Pointwise);
             pass.barrier.wait();
@@ -229,30 +209,40 @@ impl<F: Float> Forward<'_, F> {
         step: usize,
         block: usize,
         own: &Range<usize>,
-        (from_input, first_row): (&GateProduct<'_, F>, usize),
+        from_input: &mut InputProduct<'_, F>,
         from_units: &GateProduct<'_, F>,
     ) {
         let Dims { batch, hidden, .. } = self.dims;
-        let block_units = self.blocks.units(block);
-        let first_tile = (block_units.start - own.start) / tile_units::<F>();
-        let tiles = block_units.len().div_ceil(tile_units::<F>());
+        let units = self.blocks.units(block);
+        let width = tile_units::<F>();
+        let first_tile = (units.start - own.start) / width;
+        let mut gates = Activations::new();
         for sample in 0..batch {
             let row = (step * batch + sample) * hidden;
-            let live = step < length(self.dims, &self.inputs, sample);
-            for index in first_tile..first_tile + tiles {
-                let units = tile::<F>(own, index);
-                let a = from_input.gates(index, first_row + sample, units.len());
-                let h = from_units.gates(index, sample, units.len());
-                if live {
-                    self.cell(simd, row, sample, &units, a, h);
-                } else {
-                    self.hold(row, sample, &units);
+            if step < length(self.dims, &self.inputs, sample) {
+                for (tile, start) in (first_tile..).zip((0..units.len()).step_by(width)) {
+                    let width = width.min(units.len() - start);
+                    let a = from_input.gates(simd, step, sample, tile, width);
+                    let h = from_units.gates(tile, sample, width);
+                    // A known width spares the checks for a last, partial register.
+                    if width == tile_units::<F>() {
+                        gates.open(simd, start, tile_units::<F>(), a, h);
+                    } else {
+                        gates.open(simd, start, width, a, h);
+                    }
                 }
+                if units.len() == CHUNK {
+                    self.cell(simd, row, sample, units.start, CHUNK, &mut gates);
+                } else {
+                    self.cell(simd, row, sample, units.start, units.len(), &mut gates);
+                }
+            } else {
+                self.hold(row, sample, &units);
             }
             // SAFETY: own units of the present step, and an own block, which others read only after the
             // barrier.
             unsafe {
-                let y = self.y.get(row + block_units.start, block_units.len());
+                let y = self.y.get(row + units.start, units.len());
                 self.board.publish(step + 1, sample, block, y);
             }
         }
@@ -288,24 +278,24 @@ impl<F: Float> Forward<'_, F> {
         }
     }
 
-    /// The cell of one tile of one sample, from the products with the input and the units before.
+    /// The cell of one block of one sample, from its gates.
     #[inline(always)]
     fn cell<S: Simd>(
         &self,
         simd: S,
         row: usize,
         sample: usize,
-        units: &Range<usize>,
-        a: [&[F]; 3],
-        h: [&[F]; 3],
+        start: usize,
+        width: usize,
+        gates: &mut Activations<F>,
     ) {
-        let (hidden, width) = (self.dims.hidden, units.len());
-        let at = row + units.start;
+        let hidden = self.dims.hidden;
+        let at = row + start;
         let Keep { c, o, trace, window, tape } = self.keep;
-        let state_at = sample * hidden + units.start;
-        let gates_at = 4 * row + units.start;
+        let state_at = sample * hidden + start;
+        let gates_at = 4 * row + start;
         // SAFETY: own units of the present step and of the state, each part once (see `Member`).
-        let (y, c, o, trace, window, u_tape, state, state_trace, gates) = unsafe {
+        let (y, c, o, trace, window, u_tape, state, state_trace, tape_gates) = unsafe {
             (
                 part(&self.y, true, at, width),
                 part(&self.c, c, at, width),
@@ -323,23 +313,21 @@ impl<F: Float> Forward<'_, F> {
                 ],
             )
         };
-        let theta = &self.inputs.theta[units.clone()];
+        let theta = &self.inputs.theta[start..][..width];
         let one = F::splat(simd, F::ONE);
         let zero = F::splat(simd, F::ZERO);
         let (alpha, rest) = (self.alpha, F::ONE - self.alpha);
         let (alpha, rest) = (F::splat(simd, alpha), F::splat(simd, rest));
         let eps = F::splat(simd, self.eps);
 
-        for k in (0..width).step_by(lanes::<S, F>()) {
-            let z = F::plus(simd, load(simd, a[0], k), load(simd, h[0], k));
-            let r = F::plus(simd, load(simd, a[1], k), load(simd, h[1], k));
-            let (z, r) = (F::sigmoid(simd, z), F::sigmoid(simd, r));
-            let h_g = load(simd, h[2], k);
-            let g = F::tanh(simd, F::mul_add(simd, r, h_g, load(simd, a[2], k)));
+        let [z, r, g, h_g] = gates.close(simd, width);
+        for k in 0..registers::<S, F>(width) {
+            let (z, r) = (load(simd, z, k), load(simd, r, k));
+            let (g, h_g) = (load(simd, g, k), load(simd, h_g, k));
             let before = load(simd, state, k);
             let new = F::times(simd, F::minus(simd, one, z), g);
             let u = F::mul_add(simd, z, before, new);
-            let u = match share_of_new(simd, &self.inputs.zoneout, at + k, width - k) {
+            let u = match share_of_new(simd, &self.inputs.zoneout, at..at + width, k) {
                 None => u,
                 Some(m) => {
                     let held = F::times(simd, F::minus(simd, one, m), before);
@@ -376,7 +364,7 @@ impl<F: Float> Forward<'_, F> {
             if !u_tape.is_empty() {
                 store(simd, u_tape, k, u);
                 for (gate, value) in [z, r, g, h_g].into_iter().enumerate() {
-                    store(simd, gates[gate], k, value);
+                    store(simd, tape_gates[gate], k, value);
                 }
             }
         }

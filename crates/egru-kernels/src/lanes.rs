@@ -1,44 +1,49 @@
-//! One register of a slice at a time, the last one partial.
+//! The registers of a slice one at a time, the last one partial.
 
 use pulp::Simd;
 
 use crate::Float;
 use crate::product::lanes;
 
-/// The register of `values` that starts at `first`; zero beyond the end.
+/// Registers of `width` values.
 #[inline(always)]
-pub(crate) fn load<S: Simd, F: Float>(simd: S, values: &[F], first: usize) -> F::Vector<S> {
-    let rest = &values[first..];
-    match F::vectors::<S>(rest).0.first() {
+pub(crate) const fn registers<S: Simd, F: Float>(width: usize) -> usize {
+    width.div_ceil(lanes::<S, F>())
+}
+
+/// One register of `values`; zero beyond the end.
+#[inline(always)]
+pub(crate) fn load<S: Simd, F: Float>(simd: S, values: &[F], register: usize) -> F::Vector<S> {
+    let (whole, rest) = F::vectors::<S>(values);
+    match whole.get(register) {
         Some(&vector) => vector,
         None => F::partial_load(simd, rest),
     }
 }
 
-/// Writes the register of `values` that starts at `first`; what is beyond the end is dropped.
+/// Writes one register of `values`; what is beyond the end is dropped.
 #[inline(always)]
 pub(crate) fn store<S: Simd, F: Float>(
     simd: S,
     values: &mut [F],
-    first: usize,
+    register: usize,
     value: F::Vector<S>,
 ) {
-    let rest = &mut values[first..];
-    if rest.len() >= lanes::<S, F>() {
-        F::vectors_mut::<S>(rest).0[0] = value;
-    } else {
-        F::partial_store(simd, rest, value);
+    let (whole, rest) = F::vectors_mut::<S>(values);
+    match whole.get_mut(register) {
+        Some(vector) => *vector = value,
+        None => F::partial_store(simd, rest, value),
     }
 }
 
-/// `values[first..] += value`, one register.
+/// One register of `values` plus `value`.
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, F: Float>(
     simd: S,
     values: &mut [F],
-    first: usize,
+    register: usize,
     value: F::Vector<S>,
 ) {
-    let before = load(simd, values, first);
-    store(simd, values, first, F::plus(simd, before, value));
+    let before = load(simd, values, register);
+    store(simd, values, register, F::plus(simd, before, value));
 }

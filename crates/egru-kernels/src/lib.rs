@@ -46,6 +46,7 @@
 //! # Ok::<(), ShapeError>(())
 //! ```
 
+mod activations;
 mod backward;
 mod dense;
 mod error;
@@ -53,6 +54,7 @@ mod events;
 mod float;
 mod forward;
 mod gates;
+mod input;
 mod lanes;
 mod linear;
 mod masked;

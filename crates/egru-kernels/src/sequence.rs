@@ -8,7 +8,6 @@ use pulp::Simd;
 use crate::error::{check, check_option, volume};
 use crate::events::CHUNK;
 use crate::lanes::load;
-use crate::product::tile_units;
 use crate::team;
 use crate::{Dims, Float, Inputs, ShapeError, Zoneout};
 
@@ -63,17 +62,17 @@ pub(crate) fn length<F>(dims: Dims, inputs: &Inputs<F>, sample: usize) -> usize 
     inputs.lengths.map_or(dims.time, |lengths| lengths[sample])
 }
 
-/// The share of the new state in one register of units, of which `left` are left from `at` on; `None` without zoneout.
+/// The share of the new state in one register of the units `at`; `None` without zoneout.
 #[inline(always)]
 pub(crate) fn share_of_new<S: Simd, F: Float>(
     simd: S,
     zoneout: &Zoneout<'_, F>,
-    at: usize,
-    left: usize,
+    at: Range<usize>,
+    register: usize,
 ) -> Option<F::Vector<S>> {
     match *zoneout {
         Zoneout::Off => None,
-        Zoneout::Mask(mask) => Some(load(simd, &mask[at..at + left], 0)),
+        Zoneout::Mask(mask) => Some(load(simd, &mask[at], register)),
         Zoneout::Keep(share) => Some(F::splat(simd, share)),
     }
 }
@@ -89,11 +88,4 @@ pub(crate) fn units_of_members(dims: Dims) -> Vec<Range<usize>> {
     let threads = team::threads_for_steps(time, products);
     let units = |grains: Range<usize>| grains.start * GRAIN..(grains.end * GRAIN).min(hidden);
     team::shares(hidden.div_ceil(GRAIN), threads).map(units).collect()
-}
-
-/// The units of one tile of a member that owns `units`.
-#[inline(always)]
-pub(crate) fn tile<F>(units: &Range<usize>, index: usize) -> Range<usize> {
-    let start = units.start + index * tile_units::<F>();
-    start..(start + tile_units::<F>()).min(units.end)
 }

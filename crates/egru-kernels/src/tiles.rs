@@ -7,7 +7,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use crate::Float;
-use crate::events::{Event, Lists, PackedLists};
+use crate::events::{Event, Lists};
 use crate::product::{add_tile, prefetch, tile_columns, tile_units};
 use crate::scratch::{Aligned, line};
 use crate::view::View;
@@ -33,9 +33,6 @@ pub(crate) struct GateTiles<F> {
     /// `[tiles, 3, tile_units]`.
     biases: Aligned<F>,
     rows: usize,
-    /// The lists of a product in the order in which every tile takes them: spread out they would have to be fetched for
-    /// each tile anew.
-    queue: PackedLists<F>,
 }
 
 impl<F: Float> GateTiles<F> {
@@ -43,25 +40,23 @@ impl<F: Float> GateTiles<F> {
     pub fn cut(table: View<'_, F>, bias: &[F], units: &Range<usize>) -> Self {
         let bias = View::new(bias, 1, table.cols);
         let (values, biases) = (cut(table, units), cut(bias, units));
-        Self { values, biases, rows: table.rows, queue: PackedLists::default() }
+        Self { values, biases, rows: table.rows }
+    }
+
+    /// The rows of one tile, and its biases.
+    #[inline(always)]
+    pub fn tile(&self, index: usize) -> (&[F], &[F]) {
+        let columns = tile_columns::<F>();
+        let size = self.rows * columns;
+        (&self.values[index * size..][..size], &self.biases[index * columns..][..columns])
     }
 
     /// The biases and the product with the events of `outer` samples, `[tiles, outer, tile_columns]`.
     #[inline(always)]
-    pub fn product<S: Simd>(
-        &mut self,
-        simd: S,
-        outer: usize,
-        lists: &impl Lists<F>,
-        out: &mut [F],
-    ) {
-        self.queue.gather(outer, lists);
-        let columns = tile_columns::<F>();
-        let tiles = self.values.chunks_exact((self.rows * columns).max(1));
-        let biases = self.biases.chunks_exact(columns);
-        let outs = out.chunks_exact_mut((outer * columns).max(1));
-        for ((table, bias), out) in tiles.zip(biases).zip(outs) {
-            self.tile_product(simd, table, bias, outer, lists, out);
+    pub fn product<S: Simd>(&self, simd: S, outer: usize, lists: &impl Lists<F>, out: &mut [F]) {
+        let outs = out.chunks_exact_mut((outer * tile_columns::<F>()).max(1));
+        for (index, out) in outs.enumerate() {
+            self.tile_product(simd, index, outer, lists, out);
         }
     }
 
@@ -70,17 +65,17 @@ impl<F: Float> GateTiles<F> {
     fn tile_product<S: Simd>(
         &self,
         simd: S,
-        table: &[F],
-        bias: &[F],
+        index: usize,
         outer: usize,
         lists: &impl Lists<F>,
         out: &mut [F],
     ) {
         let columns = tile_columns::<F>();
+        let (table, bias) = self.tile(index);
         if lists.chunks() == 0 {
             return out.chunks_exact_mut(columns).for_each(|out| out.copy_from_slice(bias));
         }
-        let ahead = self.queue.total() >= EVENTS_WORTH_PREFETCHING * self.rows;
+        let ahead = lists.total() >= EVENTS_WORTH_PREFETCHING * self.rows;
         let share = even_share(outer, ROWS);
         for (first, out) in (0..outer).step_by(share).zip(out.chunks_mut(share * columns)) {
             let samples = out.len() / columns;
@@ -99,7 +94,7 @@ impl<F: Float> GateTiles<F> {
                     if ahead && let Some(share) = shares.next() {
                         prefetch(share);
                     }
-                    let events = self.queue.list(chunk * outer + first + sample);
+                    let events = lists.list(first + sample, chunk);
                     add_list(simd, events, rows, start, out);
                 }
             }

@@ -9,11 +9,11 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::dense::{self, Store, transposed};
-use crate::lanes::{accumulate, load, store};
+use crate::events::CHUNK;
+use crate::lanes::{accumulate, load, registers, store};
 use crate::masked::{FEW_ROWS, Panels, Plan, Wants, add_wanted_singly, workspace};
 use crate::phases::{Clock, Phase};
 use crate::plan::Product;
-use crate::product::lanes;
 use crate::scratch::{Aligned, zeros};
 use crate::sequence::{length, share_of_new, units_of_members};
 use crate::team::{self, Barrier, Shared};
@@ -140,7 +140,14 @@ impl<F: Float> WithSimd for Member<'_, F> {
             for sample in 0..batch {
                 if step < length(pass.dims, &pass.inputs, sample) {
                     let dy = &recurrent.dy[sample * own.len()..][..own.len()];
-                    pass.cell(simd, step, sample, &own, dy);
+                    for (start, dy) in own.clone().step_by(CHUNK).zip(dy.chunks(CHUNK)) {
+                        // A known width spares the checks for a last, partial register.
+                        if dy.len() == CHUNK {
+                            pass.cell(simd, step, sample, start, CHUNK, dy);
+                        } else {
+                            pass.cell(simd, step, sample, start, dy.len(), dy);
+                        }
+                    }
                 } else {
                     pass.skip(step, sample, &own);
                 }
@@ -237,12 +244,13 @@ impl<'a, F: Float> Backward<'a, F> {
         &self,
         step: usize,
         sample: usize,
-        units: &Range<usize>,
+        start: usize,
+        width: usize,
         gate: usize,
     ) -> &mut [F] {
         let row = (step * self.dims.batch + sample) * 4 + gate;
         // SAFETY: promised by the caller.
-        unsafe { self.gates.get_mut(row * self.dims.hidden + units.start, units.len()) }
+        unsafe { self.gates.get_mut(row * self.dims.hidden + start, width) }
     }
 
     /// A step past the end of a sample.
@@ -250,23 +258,31 @@ impl<'a, F: Float> Backward<'a, F> {
     fn skip(&self, step: usize, sample: usize, units: &Range<usize>) {
         for gate in 0..4 {
             // SAFETY: own units of the present step (see `Member`).
-            unsafe { self.gate(step, sample, units, gate) }.fill(F::ZERO);
+            unsafe { self.gate(step, sample, units.start, units.len(), gate) }.fill(F::ZERO);
         }
     }
 
     /// The cell of some units of one sample; `dy` holds what came through the recurrent weights.
     #[inline(always)]
-    fn cell<S: Simd>(&self, simd: S, step: usize, sample: usize, units: &Range<usize>, dy: &[F]) {
+    fn cell<S: Simd>(
+        &self,
+        simd: S,
+        step: usize,
+        sample: usize,
+        start: usize,
+        width: usize,
+        dy: &[F],
+    ) {
         let Dims { batch, hidden, .. } = self.dims;
-        let width = units.len();
-        let at = (step * batch + sample) * hidden + units.start;
-        let state = sample * hidden + units.start;
+        let at = (step * batch + sample) * hidden + start;
+        let state = sample * hidden + start;
+        let dy = &dy[..width];
         let external = |array: Option<&'a [F]>| array.map(|array| &array[at..][..width]);
         let ends = step + 1 == length(self.dims, &self.inputs, sample);
         let last_y = self.grads.last.y.filter(|_| ends).map(|last| &last[state..][..width]);
         let (grad_y, grad_c) = (external(self.grads.y), external(self.grads.c));
         let (grad_o, grad_trace) = (external(self.grads.o), external(self.grads.trace));
-        let (theta, u) = (&self.inputs.theta[units.clone()], &self.u[at..][..width]);
+        let (theta, u) = (&self.inputs.theta[start..][..width], &self.u[at..][..width]);
         let (from, first) = match step {
             0 => (&self.inputs.c0[state..][..width], true),
             _ => (&self.u[at - batch * hidden..][..width], false),
@@ -277,18 +293,18 @@ impl<'a, F: Float> Backward<'a, F> {
             (
                 self.c0.get_mut(state, width),
                 self.trace0.get_mut(state, width),
-                self.theta.get_mut(units.start, width),
+                self.theta.get_mut(start, width),
                 [
-                    self.sums.get_mut(units.start, width),
-                    self.sums.get_mut(hidden + units.start, width),
-                    self.sums.get_mut(2 * hidden + units.start, width),
-                    self.sums.get_mut(3 * hidden + units.start, width),
+                    self.sums.get_mut(start, width),
+                    self.sums.get_mut(hidden + start, width),
+                    self.sums.get_mut(2 * hidden + start, width),
+                    self.sums.get_mut(3 * hidden + start, width),
                 ],
                 [
-                    self.gate(step, sample, units, 0),
-                    self.gate(step, sample, units, 1),
-                    self.gate(step, sample, units, 2),
-                    self.gate(step, sample, units, 3),
+                    self.gate(step, sample, start, width, 0),
+                    self.gate(step, sample, start, width, 1),
+                    self.gate(step, sample, start, width, 2),
+                    self.gate(step, sample, start, width, 3),
                 ],
             )
         };
@@ -297,7 +313,7 @@ impl<'a, F: Float> Backward<'a, F> {
         let (alpha, rest) = (splat(self.alpha), splat(F::ONE - self.alpha));
         let (eps, gamma) = (splat(self.eps), splat(self.gamma));
 
-        for k in (0..width).step_by(lanes::<S, F>()) {
+        for k in 0..registers::<S, F>(width) {
             let with = |value, array: Option<&[F]>| match array {
                 Some(array) => F::plus(simd, value, load(simd, array, k)),
                 None => value,
@@ -322,7 +338,7 @@ impl<'a, F: Float> Backward<'a, F> {
             let lost = F::mul_add(simd, event, dc, dv);
             store(simd, dtheta, k, F::minus(simd, load(simd, dtheta, k), lost));
             let du = F::plus(simd, F::mul_add(simd, event, dy, dv), dc);
-            let (du, held) = match share_of_new(simd, &self.inputs.zoneout, at + k, width - k) {
+            let (du, held) = match share_of_new(simd, &self.inputs.zoneout, at..at + width, k) {
                 None => (du, zero),
                 Some(m) => (F::times(simd, m, du), F::times(simd, F::minus(simd, one, m), du)),
             };
