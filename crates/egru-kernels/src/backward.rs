@@ -8,12 +8,11 @@ use std::ops::Range;
 use crate::error::{check, check_option};
 use crate::forward::tape_width;
 use crate::linear::operand_gradient;
-use crate::matmul::{Operand, times_transposed, transposed_times};
 use crate::phases::{Clock, Phase};
 use crate::scratch::{Memory, copied};
 use crate::sequence::{check_inputs, length, live_input};
 use crate::view::{View, ViewMut};
-use crate::walk::{Walk, walk};
+use crate::walk::Walk;
 use crate::{
     Cotangents, Dims, EgruParams, Float, Gradients, Inputs, Products, ShapeError, Tape, Wanted,
 };
@@ -98,7 +97,7 @@ pub fn egru_backward_steps<F: Float, M: Memory<F>>(
         }
     }
     let (u, gates) = (tape.u.as_ref(), tape.gates.as_mut());
-    let walk = walk(dims, params, inputs, u, gates, grads, products);
+    let walk = F::walk(dims, params, inputs, u, gates, grads, products);
     Ok(StepGradients { dims, gates: tape.gates, walk, y0 })
 }
 
@@ -152,11 +151,11 @@ impl<F: Float, M: Memory<F>> StepGradients<F, M> {
         }
         if wanted.w {
             let x = live_input(dims, inputs);
-            let x = Operand::of(View::new(&x, rows, input), products);
+            let x = F::operand(View::new(&x, rows, input), products);
             result.w = M::zeros(input * 3 * hidden);
             for (gates, columns) in p.parts() {
                 let w = ViewMut::new(result.w.as_mut(), input, 3 * hidden);
-                transposed_times(&x, gates, w.columns(columns));
+                F::transposed_product(&x, gates, w.columns(columns));
             }
         }
         clock.lap(Phase::WeightGradients);
@@ -165,7 +164,7 @@ impl<F: Float, M: Memory<F>> StepGradients<F, M> {
             let needs_grad = inputs.x_needs_grad;
             result.x = operand_gradient(needs_grad, rows, input, products, |needed, mut out| {
                 for (gates, columns) in p.parts() {
-                    times_transposed(needed, gates, w.columns(columns), out.reborrow());
+                    F::product_transposed(needed, gates, w.columns(columns), out.reborrow());
                 }
             });
             clock.lap(Phase::InputGradient);
@@ -175,7 +174,7 @@ impl<F: Float, M: Memory<F>> StepGradients<F, M> {
             if time > 0 {
                 let recurrent = View::new(inputs.r, hidden, 3 * hidden);
                 let out = ViewMut::new(result.y0.as_mut(), batch, hidden);
-                times_transposed(None, q.slice(0..batch), recurrent, out);
+                F::product_transposed(None, q.slice(0..batch), recurrent, out);
             }
             clock.lap(Phase::RecurrentGradient);
         }
@@ -213,8 +212,12 @@ fn recurrent_gradient<F: Float, M: Memory<F>>(
     if time > 0 {
         let later = (time - 1) * batch;
         for (y, rows) in [(inputs.y0, 0..batch), (&y[..later * hidden], batch..batch + later)] {
-            let y = Operand::of(View::new(y, rows.len(), hidden), products);
-            transposed_times(&y, q.slice(rows), ViewMut::new(result.as_mut(), hidden, 3 * hidden));
+            let y = F::operand(View::new(y, rows.len(), hidden), products);
+            F::transposed_product(
+                &y,
+                q.slice(rows),
+                ViewMut::new(result.as_mut(), hidden, 3 * hidden),
+            );
         }
     }
     result

@@ -17,7 +17,7 @@ const PRODUCTS_PER_VALUE: usize = 16;
 
 /// One non-zero value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Event<F> {
+pub struct Event<F> {
     /// The row that it selects, of the part of a table that its list belongs to: a chunk, or for a stream all of it.
     pub index: u32,
     /// The value.
@@ -66,7 +66,7 @@ pub(crate) trait Lists<F> {
 
 /// The events of a whole matrix.
 #[derive(Debug)]
-pub(crate) struct EventLists<F> {
+pub struct EventLists<F> {
     events: Vec<Event<F>>,
     /// Where each list ends; the first one starts at 0.
     ends: Vec<usize>,

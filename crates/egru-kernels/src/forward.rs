@@ -98,11 +98,7 @@ pub fn egru_forward<F: Float, M: Memory<F>>(
         board: Board::new(&mut storage, batch, &blocks),
         barrier: &barrier,
     };
-    let last = members.len() - 1;
-    let members = members.into_iter().enumerate().collect();
-    team::for_each(members, |(rank, own)| {
-        simd::dispatch(Member { pass: &pass, own, calling_thread: rank == last });
-    });
+    F::forward(&pass, members);
     for sample in 0..batch {
         if let Some(step) = length(dims, inputs, sample).checked_sub(1) {
             let y = &out.y.as_ref()[(step * batch + sample) * hidden..][..hidden];
@@ -112,8 +108,17 @@ pub fn egru_forward<F: Float, M: Memory<F>>(
     Ok(out)
 }
 
+/// Lets members walk the steps, each with its units.
+pub(crate) fn run<F: Float>(pass: &Forward<'_, F>, members: Vec<Range<usize>>) {
+    let last = members.len() - 1;
+    let members = members.into_iter().enumerate().collect();
+    team::for_each(members, |(rank, own)| {
+        simd::dispatch(Member { pass, own, calling_thread: rank == last });
+    });
+}
+
 /// What the members of the team share.
-struct Forward<'a, F> {
+pub struct Forward<'a, F> {
     dims: Dims,
     inputs: Inputs<'a, F>,
     products: Products,

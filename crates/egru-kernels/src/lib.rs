@@ -48,6 +48,7 @@
 
 mod activations;
 mod backward;
+mod compiled;
 mod dense;
 mod error;
 mod events;

@@ -1,7 +1,6 @@
 //! A linear layer whose operand is sparse: the building block of any event-based cell.
 
 use crate::error::{check, check_option, volume};
-use crate::matmul::{Operand, add_column_sums, times, times_transposed, transposed_times};
 use crate::plan::Product;
 use crate::scratch::Memory;
 use crate::view::{View, ViewMut};
@@ -61,13 +60,8 @@ pub fn event_linear_forward<F: Float, Mem: Memory<F>>(
     check("weight", weight.len(), volume("weight", &[k, m])?)?;
     check_option("bias", bias, m)?;
     let mut out = Mem::unwritten(size);
-    times(
-        Product::Forward.takes_events_of(products, events),
-        View::new(events, n, k),
-        View::new(weight, k, m),
-        bias,
-        ViewMut::new(out.as_mut(), n, m),
-    );
+    let (events, weight) = (View::new(events, n, k), View::new(weight, k, m));
+    F::product(events, weight, bias, products, ViewMut::new(out.as_mut(), n, m));
     Ok(out)
 }
 
@@ -102,17 +96,17 @@ pub fn event_linear_backward<F: Float, Mem: Memory<F>>(
     let mut result = LinearGradients { operand, weight: weight_gradient, bias };
     if want.operand {
         result.operand = operand_gradient(needs_grad, n, k, products, |needed, out| {
-            times_transposed(needed, grad, View::new(weight, k, m), out);
+            F::product_transposed(needed, grad, View::new(weight, k, m), out);
         });
     }
     if want.weight {
         result.weight = Mem::zeros(weight_size);
-        let events = Operand::of(View::new(events, n, k), products);
-        transposed_times(&events, grad, ViewMut::new(result.weight.as_mut(), k, m));
+        let events = F::operand(View::new(events, n, k), products);
+        F::transposed_product(&events, grad, ViewMut::new(result.weight.as_mut(), k, m));
     }
     if want.bias {
         result.bias = Mem::zeros(m);
-        add_column_sums(grad, result.bias.as_mut());
+        F::column_sums(grad, result.bias.as_mut());
     }
     Ok(result)
 }

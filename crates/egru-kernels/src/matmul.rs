@@ -20,13 +20,13 @@ const EVENTS_WORTH_TILES: usize = 2;
 
 /// `out[N, M] = sparse[N, K] table[K, M] (+ bias[M])`.
 pub(crate) fn times<F: Float>(
-    events: bool,
     sparse: View<'_, F>,
     table: View<'_, F>,
     bias: Option<&[F]>,
+    products: Products,
     mut out: ViewMut<'_, F>,
 ) {
-    if events {
+    if Product::Forward.takes_events_of(products, sparse.values()) {
         let start = bias.map_or(Start::Zero, Start::Row);
         add_events(&EventLists::of_all_rows(sparse), table, start, out);
         return;
@@ -43,7 +43,7 @@ pub(crate) fn times<F: Float>(
 }
 
 /// The operand of [`transposed_times`].
-pub(crate) enum Operand<'a, F> {
+pub enum Operand<'a, F> {
     /// The non-zero values of its columns.
     Events(EventLists<F>),
     /// All of it.

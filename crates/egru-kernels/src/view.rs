@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A borrowed `[rows, cols]` matrix.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'a, F> {
+pub struct View<'a, F> {
     data: &'a [F],
     /// Rows.
     pub rows: usize,
@@ -69,7 +69,7 @@ impl<'a, F> View<'a, F> {
 
 /// A mutably borrowed `[rows, cols]` matrix.
 #[derive(Debug)]
-pub(crate) struct ViewMut<'a, F> {
+pub struct ViewMut<'a, F> {
     data: &'a mut [F],
     /// Rows.
     pub rows: usize,

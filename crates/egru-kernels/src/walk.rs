@@ -22,7 +22,7 @@ use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, simd};
 
 /// What the walk finds, beside the gradients by the gates before their nonlinearity, which it leaves in
 /// [`Tape::gates`](crate::Tape::gates), in the order `z`, `r`, `q_g`, `p_g`, so that the recurrent ones lie side by side.
-pub(crate) struct Walk<F> {
+pub struct Walk<F> {
     /// `[4, H]`: the sum of the gates' gradients over steps and samples.
     pub sums: Vec<F>,
     /// `[H]`: gradient by the threshold.
