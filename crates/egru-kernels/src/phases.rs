@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Phase {
-    /// `x W`.
+    /// `x W`; that of few channels is part of the cell.
     InputProduct,
     /// `y R`.
     RecurrentProduct,

@@ -8,8 +8,8 @@ use common::{Problem, Results, assert_close, assert_same, run};
 use egru_kernels::*;
 
 /// Large enough that three threads take part.
-fn problem(time: usize, batch: usize, hidden: usize) -> Problem {
-    let dims = Dims { time, batch, input: 63, hidden };
+fn problem(time: usize, batch: usize, input: usize, hidden: usize) -> Problem {
+    let dims = Dims { time, batch, input, hidden };
     Problem::random(dims, 0.1, 9).with_mask(0.8).with_lengths().with_sparse_input(0.3)
 }
 
@@ -38,9 +38,17 @@ fn for_every_count(problem: &Problem, products: Products, expected: &Results) {
 
 #[test]
 fn threads_and_instruction_sets() {
-    // The second is too short for `R` to be packed, the third is one step, the fourth has few units.
-    for problem in [problem(5, 3, 590), problem(3, 5, 590), problem(1, 3, 1350), problem(5, 2, 63)]
-    {
+    for problem in [
+        problem(5, 3, 63, 590),
+        // Few channels.
+        problem(5, 3, 5, 590),
+        // Too short for `R` to be packed.
+        problem(3, 5, 63, 590),
+        // One step.
+        problem(1, 3, 63, 1350),
+        // Few units.
+        problem(5, 2, 63, 63),
+    ] {
         set_threads(1);
         assert!(set_simd_level(SimdLevel::Portable));
         let portable = run::<f64>(&problem, Products::Events);
