@@ -9,9 +9,26 @@ use crate::view::{View, ViewMut};
 use crate::walk::{self, Walk};
 use crate::{Cotangents, Dims, EgruParams, Inputs, Products};
 
-/// What takes time. Each method is the function that its implementation names.
-pub trait Compiled: Copy {
-    fn forward(pass: &Forward<'_, Self>, members: Vec<Range<usize>>);
+/// Makes a trait of methods that are functions for any element type, and implements it for both types.
+macro_rules! compiled {
+    ($(fn $method:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $function:path;)*) => {
+        /// What takes time.
+        pub trait Compiled: Copy {
+            $(fn $method($($argument: $type),*) $(-> $result)?;)*
+        }
+
+        impl Compiled for f32 {
+            $(fn $method($($argument: $type),*) $(-> $result)? { $function($($argument),*) })*
+        }
+
+        impl Compiled for f64 {
+            $(fn $method($($argument: $type),*) $(-> $result)? { $function($($argument),*) })*
+        }
+    };
+}
+
+compiled! {
+    fn forward(pass: &Forward<'_, Self>, members: Vec<Range<usize>>) = forward::run;
 
     fn walk(
         dims: Dims,
@@ -21,7 +38,7 @@ pub trait Compiled: Copy {
         gates: &mut [Self],
         grads: &Cotangents<Self>,
         products: Products,
-    ) -> Walk<Self>;
+    ) -> Walk<Self> = walk::walk;
 
     fn product(
         sparse: View<'_, Self>,
@@ -29,77 +46,22 @@ pub trait Compiled: Copy {
         bias: Option<&[Self]>,
         products: Products,
         out: ViewMut<'_, Self>,
-    );
+    ) = matmul::times;
 
-    fn operand(sparse: View<'_, Self>, products: Products) -> Operand<'_, Self>;
+    fn operand(sparse: View<'_, Self>, products: Products) -> Operand<'_, Self> = Operand::of;
 
-    fn transposed_product(sparse: &Operand<'_, Self>, grad: View<'_, Self>, out: ViewMut<'_, Self>);
+    fn transposed_product(
+        sparse: &Operand<'_, Self>,
+        grad: View<'_, Self>,
+        out: ViewMut<'_, Self>,
+    ) = matmul::transposed_times;
 
     fn product_transposed(
         needed: Option<View<'_, Self>>,
         grad: View<'_, Self>,
         table: View<'_, Self>,
         out: ViewMut<'_, Self>,
-    );
+    ) = matmul::times_transposed;
 
-    fn column_sums(grad: View<'_, Self>, out: &mut [Self]);
+    fn column_sums(grad: View<'_, Self>, out: &mut [Self]) = matmul::add_column_sums;
 }
-
-macro_rules! compiled {
-    ($($float:ty)*) => {$(
-        impl Compiled for $float {
-            fn forward(pass: &Forward<'_, Self>, members: Vec<Range<usize>>) {
-                forward::run(pass, members);
-            }
-
-            fn walk(
-                dims: Dims,
-                params: &EgruParams,
-                inputs: &Inputs<Self>,
-                u: &[Self],
-                gates: &mut [Self],
-                grads: &Cotangents<Self>,
-                products: Products,
-            ) -> Walk<Self> {
-                walk::walk(dims, params, inputs, u, gates, grads, products)
-            }
-
-            fn product(
-                sparse: View<'_, Self>,
-                table: View<'_, Self>,
-                bias: Option<&[Self]>,
-                products: Products,
-                out: ViewMut<'_, Self>,
-            ) {
-                matmul::times(sparse, table, bias, products, out);
-            }
-
-            fn operand(sparse: View<'_, Self>, products: Products) -> Operand<'_, Self> {
-                Operand::of(sparse, products)
-            }
-
-            fn transposed_product(
-                sparse: &Operand<'_, Self>,
-                grad: View<'_, Self>,
-                out: ViewMut<'_, Self>,
-            ) {
-                matmul::transposed_times(sparse, grad, out);
-            }
-
-            fn product_transposed(
-                needed: Option<View<'_, Self>>,
-                grad: View<'_, Self>,
-                table: View<'_, Self>,
-                out: ViewMut<'_, Self>,
-            ) {
-                matmul::times_transposed(needed, grad, table, out);
-            }
-
-            fn column_sums(grad: View<'_, Self>, out: &mut [Self]) {
-                matmul::add_column_sums(grad, out);
-            }
-        }
-    )*};
-}
-
-compiled!(f32 f64);

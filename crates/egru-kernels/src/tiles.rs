@@ -54,13 +54,14 @@ impl<F: Float> GateTiles<F> {
     /// The biases and the product with the events of `outer` samples, `[tiles, outer, tile_columns]`.
     #[inline(always)]
     pub fn product<S: Simd>(&self, simd: S, outer: usize, lists: &impl Lists<F>, out: &mut [F]) {
+        let ahead = lists.total() >= EVENTS_WORTH_PREFETCHING * self.rows;
         let outs = out.chunks_exact_mut((outer * tile_columns::<F>()).max(1));
         for (index, out) in outs.enumerate() {
-            self.tile_product(simd, index, outer, lists, out);
+            self.tile_product(simd, index, outer, lists, ahead, out);
         }
     }
 
-    /// The product for one tile, `[outer, tile_columns]`.
+    /// The product for one tile, `[outer, tile_columns]`; `ahead` asks for the next rows ahead of time.
     #[inline(always)]
     fn tile_product<S: Simd>(
         &self,
@@ -68,6 +69,7 @@ impl<F: Float> GateTiles<F> {
         index: usize,
         outer: usize,
         lists: &impl Lists<F>,
+        ahead: bool,
         out: &mut [F],
     ) {
         let columns = tile_columns::<F>();
@@ -75,7 +77,6 @@ impl<F: Float> GateTiles<F> {
         if lists.chunks() == 0 {
             return out.chunks_exact_mut(columns).for_each(|out| out.copy_from_slice(bias));
         }
-        let ahead = lists.total() >= EVENTS_WORTH_PREFETCHING * self.rows;
         let share = even_share(outer, ROWS);
         for (first, out) in (0..outer).step_by(share).zip(out.chunks_mut(share * columns)) {
             let samples = out.len() / columns;
