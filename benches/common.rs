@@ -7,11 +7,6 @@ use burn::tensor::Device;
 use criterion::{BatchSize, Criterion, SamplingMode};
 use egru::Products;
 use egru_bench::{Op, Problem, Work, Workload, verify};
-use mimalloc::MiMalloc;
-
-/// As in the binaries.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 const ACTIVITIES: [f64; 2] = [0.15, 1.0];
 /// What a benchmark that meets a wrong result has to say.
@@ -19,6 +14,8 @@ const REFUSED: &str = "a result that can be timed";
 
 /// Times every workload that the command line asks for, each after a check of its results.
 pub fn run(backend: &str, device: &Device) {
+    // As in the binaries.
+    egru_alloc::keep_pages();
     let mut criterion = Criterion::default().configure_from_args();
     for workload in Workload::all() {
         for activity in ACTIVITIES {

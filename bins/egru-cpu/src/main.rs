@@ -6,14 +6,9 @@ mod ndarray;
 use std::process::ExitCode;
 
 use egru_cli::{BackendEntry, Registry};
-use mimalloc::MiMalloc;
-
-/// Every step of training makes and drops tensors of megabytes. The system's allocator gives their pages
-/// back and faults them in again, which took a third of a step's time.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    egru_alloc::keep_pages();
     egru_cli::run(Registry::default(), &[flex::ENTRY, ndarray::ENTRY], std::env::args_os())
 }
 

@@ -7,12 +7,9 @@ use std::process::ExitCode;
 
 use backends::{CUDA, METAL, ROCM, VULKAN_SPIRV, WGPU};
 use egru_cli::Registry;
-use mimalloc::MiMalloc;
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    egru_alloc::keep_pages();
     let backends = [CUDA, ROCM, METAL, VULKAN_SPIRV, WGPU];
     egru_cli::run(Registry::default(), &backends, std::env::args_os())
 }

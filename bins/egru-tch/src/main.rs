@@ -5,11 +5,8 @@ mod tch;
 use std::process::ExitCode;
 
 use egru_cli::Registry;
-use mimalloc::MiMalloc;
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    egru_alloc::keep_pages();
     egru_cli::run(Registry::default(), &[tch::ENTRY], std::env::args_os())
 }
