@@ -1,5 +1,7 @@
 //! Products of the rows of a matrix with the rows of a table, where they are wanted.
 
+use std::slice::Chunks;
+
 use pulp::Simd;
 
 use crate::Float;
@@ -9,9 +11,11 @@ use crate::view::{View, ViewMut};
 
 /// Rows of a matrix up to which each is taken by itself, with many rows of the table at a time.
 pub(crate) const FEW_ROWS: usize = 3;
-/// Rows of the table of which a panel stays in the second-level cache: 384 KiB.
-const TABLE_ROWS: usize = 256;
-/// Bytes of a table from which on its rows are fetched ahead of time.
+/// Rows of the table of which a block of a panel stays in the second-level cache: 384 KiB.
+const BLOCK_ROWS: usize = 256;
+/// The same where the next block is fetched there meanwhile.
+const BLOCK_ROWS_AHEAD: usize = BLOCK_ROWS / 2;
+/// Bytes of a table from which on its blocks are fetched ahead of time.
 const CACHED: usize = 4 << 20;
 
 /// Which products are wanted: for each group of [`GROUP`] rows of the matrix, and each row of the table, a
@@ -88,18 +92,32 @@ pub(crate) struct Plan {
     ends: Vec<usize>,
     /// Rows of the matrix, and of the table.
     shape: (usize, usize),
+    /// Rows of a block.
+    block_rows: usize,
 }
 
 impl Plan {
-    /// Plans what `wants` wants.
+    /// Plans what `wants` wants from a table that is used once.
     #[inline(always)]
     pub fn make(&mut self, wants: &Wants) {
+        self.make_by(BLOCK_ROWS, wants);
+    }
+
+    /// Plans what `wants` wants from `panels`.
+    #[inline(always)]
+    pub fn make_for<F: Float>(&mut self, panels: &Panels<F>, wants: &Wants) {
+        self.make_by(if panels.ahead() { BLOCK_ROWS_AHEAD } else { BLOCK_ROWS }, wants);
+    }
+
+    #[inline(always)]
+    fn make_by(&mut self, block_rows: usize, wants: &Wants) {
         self.tasks.clear();
         self.ends.clear();
         self.shape = (wants.rows, wants.targets);
+        self.block_rows = block_rows;
         for bits in wants.bits.chunks(wants.targets.max(1)) {
-            for (block, bits) in bits.chunks(TABLE_ROWS).enumerate() {
-                self.plan_block(block * TABLE_ROWS, bits);
+            for (block, bits) in bits.chunks(block_rows).enumerate() {
+                self.plan_block(block * block_rows, bits);
             }
         }
     }
@@ -142,18 +160,30 @@ impl Plan {
         }
     }
 
-    /// Blocks of the table's rows.
+    /// How many blocks of rows the table has.
     #[inline(always)]
     fn blocks(&self) -> usize {
-        self.shape.1.div_ceil(TABLE_ROWS)
+        self.shape.1.div_ceil(self.block_rows)
+    }
+
+    /// Where the tasks of one size begin, for which those of the size after the last one may be asked.
+    #[inline(always)]
+    fn start(&self, group: usize, block: usize, size: usize) -> usize {
+        let index = (group * self.blocks() + block) * MOST + size - 1;
+        if index == 0 { 0 } else { self.ends[index - 1] }
     }
 
     /// The tasks of one size.
     #[inline(always)]
     fn tasks(&self, group: usize, block: usize, size: usize) -> &[Task] {
-        let index = (group * self.blocks() + block) * MOST + size - 1;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.tasks[start..self.ends[index]]
+        &self.tasks[self.start(group, block, size)..self.start(group, block, size + 1)]
+    }
+
+    /// How many tasks all groups have in one block.
+    #[inline(always)]
+    fn tasks_in(&self, block: usize) -> usize {
+        let groups = 0..self.shape.0.div_ceil(GROUP);
+        groups.map(|group| self.start(group, block, MOST + 1) - self.start(group, block, 1)).sum()
     }
 }
 
@@ -197,7 +227,14 @@ impl<F: Float> Panels<F> {
         Self { values, rows }
     }
 
-    /// `out[n][k] += grad[n] . table[k]` where `plan` wants it. `workspace` is memory to work in.
+    /// Whether blocks are fetched ahead of time.
+    #[inline(always)]
+    fn ahead(&self) -> bool {
+        size_of_val::<[F]>(&self.values) > CACHED
+    }
+
+    /// `out[n][k] += grad[n] . table[k]` where `plan`, made for these panels, wants it. `workspace` is memory to work
+    /// in.
     #[inline(always)]
     pub fn add_wanted<S: Simd>(
         &self,
@@ -207,11 +244,15 @@ impl<F: Float> Panels<F> {
         workspace: &mut Aligned<F>,
         out: &mut ViewMut<'_, F>,
     ) {
-        let ahead = size_of_val::<[F]>(&self.values) > CACHED;
-        for column in (0..grad.cols).step_by(panel_columns::<F>()) {
+        let panel = |column| {
             let width = padded::<F>(grad.cols, column);
-            let table = &self.values[column * self.rows..][..self.rows * width];
-            add_panel(simd, grad, column, table, ahead, plan, workspace, out);
+            &self.values[column * self.rows..][..self.rows * width]
+        };
+        for column in (0..grad.cols).step_by(panel_columns::<F>()) {
+            let after = column + panel_columns::<F>();
+            // After the last one the first one, for the next call.
+            let next = self.ahead().then(|| panel(if after < grad.cols { after } else { 0 }));
+            add_panel(simd, grad, column, panel(column), next, plan, workspace, out);
         }
     }
 }
@@ -231,11 +272,12 @@ pub(crate) fn add_wanted<S: Simd, F: Float>(
         let width = padded::<F>(grad.cols, column);
         let values = &mut values[..table.rows * width];
         cut_panel(table, column, width, values);
-        add_panel(simd, grad, column, values, false, plan, &mut workspace, out);
+        add_panel(simd, grad, column, values, None, plan, &mut workspace, out);
     }
 }
 
-/// The part of one panel, `table`, whose columns begin at `column`, in all wanted products.
+/// The part of one panel, `table`, whose columns begin at `column`, in all wanted products. Where a panel is said to
+/// be `next`, blocks are fetched ahead of time.
 #[allow(clippy::too_many_arguments)]
 #[inline(always)]
 fn add_panel<S: Simd, F: Float>(
@@ -243,7 +285,7 @@ fn add_panel<S: Simd, F: Float>(
     grad: View<'_, F>,
     column: usize,
     table: &[F],
-    ahead: bool,
+    next: Option<&[F]>,
     plan: &Plan,
     workspace: &mut Aligned<F>,
     out: &mut ViewMut<'_, F>,
@@ -255,7 +297,15 @@ fn add_panel<S: Simd, F: Float>(
     assert_eq!((plan.shape, table.len()), ((out.rows, targets), targets * width));
     assert_eq!((grad.rows, workspace.len()), (out.rows, GROUP * panel_columns::<F>()));
     for block in 0..plan.blocks() {
-        let columns = block * TABLE_ROWS..((block + 1) * TABLE_ROWS).min(targets);
+        let columns = block * plan.block_rows..((block + 1) * plan.block_rows).min(targets);
+        let following = next.map_or(&[][..], |next| {
+            let rest = &table[columns.end * width..];
+            let panel = if rest.is_empty() { next } else { rest };
+            &panel[..panel.len().min(plan.block_rows * width)]
+        });
+        // A share with each task, whole cache lines.
+        let share = following.len().div_ceil(plan.tasks_in(block).max(1));
+        let mut following = following.chunks(share.next_multiple_of(line::<F>()).max(1));
         for (group, row) in (0..grad.rows).step_by(GROUP).enumerate() {
             let rows = GROUP.min(grad.rows - row);
             for (place, vector) in
@@ -276,7 +326,7 @@ fn add_panel<S: Simd, F: Float>(
                     }
                     let tasks = plan.tasks(group, block, $n);
                     // SAFETY: the plan is one of these rows and targets (checked above), in groups of `GROUP`.
-                    unsafe { add_tasks::<S, F, $n>(simd, tasks, table, width, ahead, workspace, sums, stride) };
+                    unsafe { add_tasks::<S, F, $n>(simd, tasks, table, width, &mut following, workspace, sums, stride) };
                 )*};
             }
             of_size!(1 2 3 4 5 6 7 8 9 10 11 12);
@@ -284,7 +334,7 @@ fn add_panel<S: Simd, F: Float>(
     }
 }
 
-/// Tasks of one size: `sums[sample][target] += table[target] . workspace[sample]`.
+/// Tasks of one size: `sums[sample][target] += table[target] . workspace[sample]`. Each fetches one of `following`.
 ///
 /// # Safety
 /// Targets are rows of `table`, samples are rows of `sums` and below [`GROUP`]; `workspace` holds their vectors.
@@ -295,7 +345,7 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
     tasks: &[Task],
     table: &[F],
     width: usize,
-    ahead: bool,
+    following: &mut Chunks<'_, F>,
     workspace: &[F],
     sums: &mut [F],
     stride: usize,
@@ -306,9 +356,9 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
         // SAFETY: a row of the table.
         unsafe { table.get_unchecked(start..start + width) }
     };
-    for (index, task) in tasks.iter().enumerate() {
-        if ahead && let Some(after) = tasks.get(index + 1) {
-            prefetch(row(after));
+    for task in tasks {
+        if let Some(share) = following.next() {
+            prefetch(share);
         }
         let samples = task.samples.first_chunk::<N>().expect("a task of this size");
         // SAFETY: rows are whole cache lines of a panel; the samples are promised by the caller.
