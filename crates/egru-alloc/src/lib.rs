@@ -2,8 +2,8 @@
 //!
 //! Every step of training makes and drops tensors of megabytes. An allocator that gives their pages back has the
 //! kernel clear and map them anew in the next step: a third of a small step's time with the system's allocator,
-//! which gives back at once, and a fifth to a quarter of a step of WikiText-2's size with mimalloc as it comes,
-//! which waits for a second.
+//! which gives back at once, and up to a quarter of a step of WikiText-2's size with mimalloc as it comes, which
+//! waits for a second.
 //!
 //! A program that uses this crate is allocated for by it, and says as the first thing in `main`:
 //!

@@ -276,8 +276,8 @@ pub(crate) fn add_wanted<S: Simd, F: Float>(
     }
 }
 
-/// The part of one panel, `table`, whose columns begin at `column`, in all wanted products. Where a panel is said to
-/// be `next`, blocks are fetched ahead of time.
+/// The part of one panel, `table`, whose columns begin at `column`, in all wanted products. Each block is fetched
+/// ahead of time if there is a `next_panel`.
 #[allow(clippy::too_many_arguments)]
 #[inline(always)]
 fn add_panel<S: Simd, F: Float>(
@@ -285,7 +285,7 @@ fn add_panel<S: Simd, F: Float>(
     grad: View<'_, F>,
     column: usize,
     table: &[F],
-    next: Option<&[F]>,
+    next_panel: Option<&[F]>,
     plan: &Plan,
     workspace: &mut Aligned<F>,
     out: &mut ViewMut<'_, F>,
@@ -298,14 +298,14 @@ fn add_panel<S: Simd, F: Float>(
     assert_eq!((grad.rows, workspace.len()), (out.rows, GROUP * panel_columns::<F>()));
     for block in 0..plan.blocks() {
         let columns = block * plan.block_rows..((block + 1) * plan.block_rows).min(targets);
-        let following = next.map_or(&[][..], |next| {
+        let next_block = next_panel.map_or(&[][..], |next_panel| {
             let rest = &table[columns.end * width..];
-            let panel = if rest.is_empty() { next } else { rest };
+            let panel = if rest.is_empty() { next_panel } else { rest };
             &panel[..panel.len().min(plan.block_rows * width)]
         });
         // A share with each task, whole cache lines.
-        let share = following.len().div_ceil(plan.tasks_in(block).max(1));
-        let mut following = following.chunks(share.next_multiple_of(line::<F>()).max(1));
+        let lines = next_block.len().div_ceil(plan.tasks_in(block).max(1));
+        let mut next_block = next_block.chunks(lines.next_multiple_of(line::<F>()).max(1));
         for (group, row) in (0..grad.rows).step_by(GROUP).enumerate() {
             let rows = GROUP.min(grad.rows - row);
             for (place, vector) in
@@ -326,7 +326,7 @@ fn add_panel<S: Simd, F: Float>(
                     }
                     let tasks = plan.tasks(group, block, $n);
                     // SAFETY: the plan is one of these rows and targets (checked above), in groups of `GROUP`.
-                    unsafe { add_tasks::<S, F, $n>(simd, tasks, table, width, &mut following, workspace, sums, stride) };
+                    unsafe { add_tasks::<S, F, $n>(simd, tasks, table, width, &mut next_block, workspace, sums, stride) };
                 )*};
             }
             of_size!(1 2 3 4 5 6 7 8 9 10 11 12);
@@ -334,7 +334,7 @@ fn add_panel<S: Simd, F: Float>(
     }
 }
 
-/// Tasks of one size: `sums[sample][target] += table[target] . workspace[sample]`. Each fetches one of `following`.
+/// Tasks of one size: `sums[sample][target] += table[target] . workspace[sample]`. Each fetches a share of `next_block`.
 ///
 /// # Safety
 /// Targets are rows of `table`, samples are rows of `sums` and below [`GROUP`]; `workspace` holds their vectors.
@@ -345,7 +345,7 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
     tasks: &[Task],
     table: &[F],
     width: usize,
-    following: &mut Chunks<'_, F>,
+    next_block: &mut Chunks<'_, F>,
     workspace: &[F],
     sums: &mut [F],
     stride: usize,
@@ -357,7 +357,7 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
         unsafe { table.get_unchecked(start..start + width) }
     };
     for task in tasks {
-        if let Some(share) = following.next() {
+        if let Some(share) = next_block.next() {
             prefetch(share);
         }
         let samples = task.samples.first_chunk::<N>().expect("a task of this size");
