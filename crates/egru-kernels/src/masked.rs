@@ -1,18 +1,16 @@
 //! Products of the rows of a matrix with the rows of a table, where they are wanted.
 
-use std::slice::Chunks;
-
 use pulp::Simd;
 
 use crate::Float;
-use crate::product::{GROUP, dot_rows, dots, panel_columns, prefetch};
+use crate::product::{Ahead, GROUP, dot_rows, dots, panel_columns, prefetch};
 use crate::scratch::{Aligned, line};
 use crate::view::{View, ViewMut};
 
 /// Rows of a matrix up to which each is taken by itself, with many rows of the table at a time.
 pub(crate) const FEW_ROWS: usize = 3;
 /// Rows of the table of which a block of a panel stays in the second-level cache: 384 KiB.
-const BLOCK_ROWS: usize = 256;
+pub(crate) const BLOCK_ROWS: usize = 256;
 /// The same where the next block is fetched there meanwhile.
 const BLOCK_ROWS_AHEAD: usize = BLOCK_ROWS / 2;
 /// Bytes of a table from which on its blocks are fetched ahead of time.
@@ -97,20 +95,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Plans what `wants` wants from a table that is used once.
+    /// Plans what `wants` wants, by blocks of `block_rows` of the table's rows.
     #[inline(always)]
-    pub fn make(&mut self, wants: &Wants) {
-        self.make_by(BLOCK_ROWS, wants);
-    }
-
-    /// Plans what `wants` wants from `panels`.
-    #[inline(always)]
-    pub fn make_for<F: Float>(&mut self, panels: &Panels<F>, wants: &Wants) {
-        self.make_by(if panels.ahead() { BLOCK_ROWS_AHEAD } else { BLOCK_ROWS }, wants);
-    }
-
-    #[inline(always)]
-    fn make_by(&mut self, block_rows: usize, wants: &Wants) {
+    pub fn make(&mut self, block_rows: usize, wants: &Wants) {
         self.tasks.clear();
         self.ends.clear();
         self.shape = (wants.rows, wants.targets);
@@ -166,7 +153,7 @@ impl Plan {
         self.shape.1.div_ceil(self.block_rows)
     }
 
-    /// Where the tasks of one size begin, for which those of the size after the last one may be asked.
+    /// Where the tasks of one size begin; those of size `MOST + 1` would begin where the last ones of the block end.
     #[inline(always)]
     fn start(&self, group: usize, block: usize, size: usize) -> usize {
         let index = (group * self.blocks() + block) * MOST + size - 1;
@@ -233,8 +220,13 @@ impl<F: Float> Panels<F> {
         size_of_val::<[F]>(&self.values) > CACHED
     }
 
-    /// `out[n][k] += grad[n] . table[k]` where `plan`, made for these panels, wants it. `workspace` is memory to work
-    /// in.
+    /// Rows of a block that suit these panels.
+    #[inline(always)]
+    pub fn block_rows(&self) -> usize {
+        if self.ahead() { BLOCK_ROWS_AHEAD } else { BLOCK_ROWS }
+    }
+
+    /// `out[n][k] += grad[n] . table[k]` where `plan` wants it. `workspace` is memory to work in.
     #[inline(always)]
     pub fn add_wanted<S: Simd>(
         &self,
@@ -303,9 +295,7 @@ fn add_panel<S: Simd, F: Float>(
             let panel = if rest.is_empty() { next_panel } else { rest };
             &panel[..panel.len().min(plan.block_rows * width)]
         });
-        // A share with each task, whole cache lines.
-        let lines = next_block.len().div_ceil(plan.tasks_in(block).max(1));
-        let mut next_block = next_block.chunks(lines.next_multiple_of(line::<F>()).max(1));
+        let mut next_block = Ahead::new(next_block, plan.tasks_in(block));
         for (group, row) in (0..grad.rows).step_by(GROUP).enumerate() {
             let rows = GROUP.min(grad.rows - row);
             for (place, vector) in
@@ -345,7 +335,7 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
     tasks: &[Task],
     table: &[F],
     width: usize,
-    next_block: &mut Chunks<'_, F>,
+    next_block: &mut Ahead<'_, F>,
     workspace: &[F],
     sums: &mut [F],
     stride: usize,
@@ -357,9 +347,7 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
         unsafe { table.get_unchecked(start..start + width) }
     };
     for task in tasks {
-        if let Some(share) = next_block.next() {
-            prefetch(share);
-        }
+        next_block.fetch();
         let samples = task.samples.first_chunk::<N>().expect("a task of this size");
         // SAFETY: rows are whole cache lines of a panel; the samples are promised by the caller.
         let products = unsafe { dots::<S, F, N>(simd, row(task), workspace, samples) };

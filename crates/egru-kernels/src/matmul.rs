@@ -6,7 +6,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::dense::{self, Store, transposed};
 use crate::events::{CHUNK, EventLists, Lists};
-use crate::masked::{FEW_ROWS, Plan, Wants, add_wanted, add_wanted_singly};
+use crate::masked::{BLOCK_ROWS, FEW_ROWS, Plan, Wants, add_wanted, add_wanted_singly};
 use crate::plan::Product;
 use crate::product::{GROUP, add_rows, prefetch, tile_columns};
 use crate::scratch::Aligned;
@@ -258,7 +258,7 @@ impl<F: Float> WithSimd for TimesTransposed<'_, F> {
             add_wanted_singly(simd, grad, table, &wants, &mut Vec::new(), &mut out);
         } else {
             let mut plan = Plan::default();
-            plan.make(&wants);
+            plan.make(BLOCK_ROWS, &wants);
             add_wanted(simd, grad, table, &plan, &mut out);
         }
     }

@@ -3,6 +3,8 @@
 //! the work that the lists name, in the order of the lists, so that a result does not depend on how the
 //! work is divided.
 
+use std::slice::Chunks;
+
 use pulp::Simd;
 
 use crate::Float;
@@ -111,6 +113,26 @@ fn add_selected<'t, S: Simd, F: Float, const N: usize>(
 pub(crate) fn prefetch<F>(values: &[F]) {
     for at in (0..values.len()).step_by(line::<F>()) {
         prefetch_line(values, at);
+    }
+}
+
+/// Values that are brought closer a share at a time, so that they arrive while something else is computed.
+pub(crate) struct Ahead<'a, F>(Chunks<'a, F>);
+
+impl<'a, F> Ahead<'a, F> {
+    /// All of `values` in `turns` shares of whole cache lines.
+    #[inline(always)]
+    pub fn new(values: &'a [F], turns: usize) -> Self {
+        let share = values.len().div_ceil(turns.max(1)).next_multiple_of(line::<F>());
+        Self(values.chunks(share.max(1)))
+    }
+
+    /// Brings the next share closer, if there is one left.
+    #[inline(always)]
+    pub fn fetch(&mut self) {
+        if let Some(share) = self.0.next() {
+            prefetch(share);
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use pulp::Simd;
 
 use crate::Float;
 use crate::events::{Event, Lists};
-use crate::product::{add_tile, prefetch, tile_columns, tile_units};
-use crate::scratch::{Aligned, line};
+use crate::product::{Ahead, add_tile, tile_columns, tile_units};
+use crate::scratch::Aligned;
 use crate::view::View;
 
 /// Outer indices whose results are computed together, at most: their sums for one tile, 240 KiB, stay in the
@@ -87,14 +87,10 @@ impl<F: Float> GateTiles<F> {
             for chunk in 0..lists.chunks() {
                 let rows = rows_of(chunk);
                 let start = Some(bias).filter(|_| chunk == 0);
-                let next = if chunk + 1 < lists.chunks() { rows_of(chunk + 1) } else { &[] };
-                // A share with each sample, whole cache lines.
-                let mut shares =
-                    next.chunks(next.len().div_ceil(samples).next_multiple_of(line::<F>()).max(1));
+                let next = ahead && chunk + 1 < lists.chunks();
+                let mut next = Ahead::new(if next { rows_of(chunk + 1) } else { &[] }, samples);
                 for (sample, out) in out.chunks_exact_mut(columns).enumerate() {
-                    if ahead && let Some(share) = shares.next() {
-                        prefetch(share);
-                    }
+                    next.fetch();
                     let events = lists.list(first + sample, chunk);
                     add_list(simd, events, rows, start, out);
                 }

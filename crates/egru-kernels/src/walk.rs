@@ -206,7 +206,7 @@ impl<F: Float> Recurrent<'_, F> {
             add_wanted_singly(simd, q, self.table, &self.wants, &mut self.targets, &mut out);
         } else {
             let panels = self.panels.get_or_insert_with(|| Panels::cut(self.table));
-            self.plan.make_for(panels, &self.wants);
+            self.plan.make(panels.block_rows(), &self.wants);
             panels.add_wanted(simd, q, &self.plan, &mut self.panel, &mut out);
         }
     }
