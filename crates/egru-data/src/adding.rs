@@ -6,21 +6,26 @@
 //! error of 1/6.
 //!
 //! ```
-//! use egru_data::{adding::{self, AddingConfig}, Target};
-//! let splits = adding::load(&AddingConfig { length: 8, ..Default::default() }, 1)?;
-//! let sample = splits.test.sample(0)?;
-//! let sum: f32 = sample.inputs.chunks(2).map(|step| step[0] * step[1]).sum();
+//! use egru_data::{DatasetConfig, Target, adding::AddingConfig};
+//! let splits = AddingConfig { length: 8, ..Default::default() }.load(None, 1)?;
+//! let sample = splits.test.sample(0, None)?;
+//! let sum: f32 = sample.inputs.values().unwrap().chunks(2).map(|step| step[0] * step[1]).sum();
 //! assert_eq!(sample.target, Target::Value(sum));
 //! # Ok::<(), egru_data::DataError>(())
 //! ```
+
+use std::path::Path;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DataError, Output, Sample, Spec, Splits, Target,
+    config::DatasetConfig,
+    error::DataError,
     generated::{self, Generator, require},
+    sample::{Inputs, Layout, Output, Sample, Spec, Target},
+    splits::Splits,
 };
 
 /// Settings of the adding problem.
@@ -43,19 +48,27 @@ impl Default for AddingConfig {
     }
 }
 
-/// Generates the task from `seed`.
-///
-/// # Errors
-/// [`DataError::Config`] and [`DataError::Empty`] name the setting or split.
-pub fn load(config: &AddingConfig, seed: u64) -> Result<Splits, DataError> {
-    require(
-        config.length >= 2,
-        "data.length",
-        config.length,
-        "two numbers are marked: use 2 or more",
-    )?;
-    let counts = [config.train, config.valid, config.test];
-    generated::splits(Adding { length: config.length }, counts, seed)
+impl DatasetConfig for AddingConfig {
+    const NAME: &'static str = "adding";
+
+    /// Generates the samples from `seed`; there are no files.
+    ///
+    /// # Errors
+    /// [`DataError::Config`] and [`DataError::Empty`] name the setting or split.
+    fn load(&self, _root: Option<&Path>, seed: u64) -> Result<Splits, DataError> {
+        require(
+            self.length >= 2,
+            "data.length",
+            self.length,
+            "two numbers are marked: use 2 or more",
+        )?;
+        let counts = [self.train, self.valid, self.test];
+        generated::splits(Adding { length: self.length }, counts, seed)
+    }
+
+    fn task(&self) -> &'static str {
+        "regression"
+    }
 }
 
 struct Adding {
@@ -66,7 +79,8 @@ impl Generator for Adding {
     const PURPOSE: &'static [u8; 8] = b"adding..";
 
     fn spec(&self) -> Spec {
-        Spec { name: "adding".into(), steps: self.length, channels: 2, output: Output::Value }
+        let layout = Layout::Flat { channels: 2 };
+        Spec { name: "adding".into(), steps: self.length, layout, output: Output::Value }
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng) -> Sample {
@@ -81,6 +95,7 @@ impl Generator for Adding {
             inputs[2 * step + 1] = 1.0;
             sum += inputs[2 * step];
         }
+        let inputs = Inputs::Values(inputs);
         Sample { inputs, steps: self.length, target: Target::Value(sum) }
     }
 }

@@ -1,17 +1,24 @@
 //! Gathering samples into a time-first batch, padded to the longest of them.
 
-use crate::{DataError, Output, Sample, SequenceDataset, Spec, Target};
+use crate::{
+    dataset::SequenceDataset,
+    error::DataError,
+    random::Draw,
+    sample::{Inputs, Layout, Output, Sample, Spec, Target},
+    sampler::Window,
+};
 
-/// Several sequences side by side.
+/// Several sequences side by side, whole or some of their steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Row-major `[steps, batch, channels]`, zero past the end of a shorter sequence.
-    pub inputs: Vec<f32>,
+    /// Row-major `[steps, batch, channels]` values or `[steps, batch]` tokens, zero past the end
+    /// of a shorter sequence.
+    pub inputs: Inputs,
     /// Steps of the longest sequence in the batch (T).
     pub steps: usize,
     /// Number of sequences (B).
     pub batch: usize,
-    /// Values per step (C).
+    /// Numbers per step (C); 1 for tokens.
     pub channels: usize,
     /// Steps of each sequence `[batch]`; `None` when all have `steps`.
     pub lengths: Option<Vec<usize>>,
@@ -19,6 +26,12 @@ pub struct Batch {
     pub targets: BatchTargets,
     /// Index of each sequence in its data set `[batch]`.
     pub indices: Vec<usize>,
+    /// Step of the sequences that this batch starts with; 0 unless it is a later window.
+    pub start: usize,
+    /// Whether the network's state goes on from the batch before, which has the same sequences.
+    pub carries: bool,
+    /// Factor on the learning rate: 1 unless window lengths are random.
+    pub rate: f64,
 }
 
 /// The targets of a batch.
@@ -33,56 +46,95 @@ pub enum BatchTargets {
 }
 
 impl Batch {
-    /// Reads the samples at `indices` and lays them side by side.
+    /// Reads the samples at `indices` as they are in evaluation, whole, and lays them side by side.
     ///
     /// # Errors
-    /// [`DataError::Empty`] without indices, [`DataError::Sample`] where a sample contradicts the
-    /// set's [`Spec`], and whatever reading a sample meets.
+    /// As [`of_window`](Self::of_window).
     ///
     /// ```
-    /// use egru_data::{Batch, DatasetConfig};
-    /// let splits = DatasetConfig::parse("name = 'adding'\nlength = 10").unwrap().load(None, 7)?;
+    /// use egru_data::{Batch, DatasetConfig, adding::AddingConfig};
+    /// let splits = AddingConfig { length: 10, ..Default::default() }.load(None, 7)?;
     /// let batch = Batch::collate(splits.train.as_ref(), &[0, 3, 5])?;
     /// assert_eq!(batch.inputs.len(), 10 * 3 * 2);
     /// # Ok::<(), egru_data::DataError>(())
     /// ```
     pub fn collate(dataset: &dyn SequenceDataset, indices: &[usize]) -> Result<Self, DataError> {
+        Self::of_window(dataset, &Window::whole(indices.to_vec()), None)
+    }
+
+    /// Reads the items of a window, or their steps that it names, and lays them side by side.
+    ///
+    /// # Errors
+    /// [`DataError::Empty`] without items, [`DataError::Sample`] where a sample contradicts the
+    /// set's [`Spec`], and whatever reading a sample meets.
+    pub fn of_window(
+        dataset: &dyn SequenceDataset,
+        window: &Window,
+        draw: Option<Draw>,
+    ) -> Result<Self, DataError> {
         let spec = dataset.spec();
-        let samples = indices
-            .iter()
-            .map(|&index| {
-                let sample = dataset.sample(index)?;
-                check(spec, &sample).map_err(|problem| DataError::Sample {
-                    dataset: spec.name.clone(),
-                    index,
-                    problem,
-                })?;
-                Ok(sample)
-            })
-            .collect::<Result<Vec<_>, DataError>>()?;
+        let read = |&index: &usize| {
+            let sample = match &window.steps {
+                None => dataset.sample(index, draw)?,
+                Some(steps) => dataset.part(index, steps.clone(), draw)?,
+            };
+            let asked = window.steps.as_ref().map(ExactSizeIterator::len);
+            check(spec, &sample, asked).map_err(|problem| DataError::Sample {
+                dataset: spec.name.clone(),
+                index,
+                problem,
+            })?;
+            Ok(sample)
+        };
+        let samples = window.items.iter().map(read).collect::<Result<Vec<_>, DataError>>()?;
         let Some(steps) = samples.iter().map(|sample| sample.steps).max() else {
             return Err(DataError::Empty { dataset: spec.name.clone() });
         };
-        let (batch, channels) = (samples.len(), spec.channels);
-
-        let mut inputs = vec![0.0; steps * batch * channels];
-        for (b, sample) in samples.iter().enumerate() {
-            for (t, values) in sample.inputs.chunks_exact(channels).enumerate() {
-                let start = (t * batch + b) * channels;
-                inputs[start..start + channels].copy_from_slice(values);
-            }
-        }
         let uneven = samples.iter().any(|sample| sample.steps != steps);
         Ok(Self {
-            inputs,
+            inputs: inputs(spec, &samples, steps),
             steps,
-            batch,
-            channels,
+            batch: samples.len(),
+            channels: spec.channels(),
             lengths: uneven.then(|| samples.iter().map(|sample| sample.steps).collect()),
             targets: targets(spec.output, samples, steps),
-            indices: indices.to_vec(),
+            indices: window.items.clone(),
+            start: window.steps.as_ref().map_or(0, |steps| steps.start),
+            carries: window.carries,
+            rate: window.rate,
         })
     }
+}
+
+/// The samples have passed [`check`], so that each holds what the layout says.
+fn inputs(spec: &Spec, samples: &[Sample], steps: usize) -> Inputs {
+    match spec.layout {
+        Layout::Tokens { .. } => {
+            let tokens = samples.iter().map(|sample| sample.inputs.tokens().unwrap_or_default());
+            Inputs::Tokens(side_by_side(tokens, steps, 1))
+        }
+        Layout::Flat { .. } | Layout::Picture { .. } | Layout::Frames { .. } => {
+            let values = samples.iter().map(|sample| sample.inputs.values().unwrap_or_default());
+            Inputs::Values(side_by_side(values, steps, spec.channels()))
+        }
+    }
+}
+
+/// `[steps, channels]` of each sequence to `[steps, batch, channels]`, zero past the end.
+fn side_by_side<'a, E: Copy + Default + 'a>(
+    sequences: impl ExactSizeIterator<Item = &'a [E]>,
+    steps: usize,
+    channels: usize,
+) -> Vec<E> {
+    let batch = sequences.len();
+    let mut all = vec![E::default(); steps * batch * channels];
+    for (b, sequence) in sequences.enumerate() {
+        for (t, step) in sequence.chunks_exact(channels).enumerate() {
+            let start = (t * batch + b) * channels;
+            all[start..start + channels].copy_from_slice(step);
+        }
+    }
+    all
 }
 
 /// The samples have passed [`check`], so that each target is of the kind `output` names.
@@ -120,18 +172,36 @@ fn targets(output: Output, samples: Vec<Sample>, steps: usize) -> BatchTargets {
     }
 }
 
-/// Says how a sample contradicts its set's spec, if it does.
-fn check(spec: &Spec, sample: &Sample) -> Result<(), String> {
+/// Says how a sample contradicts its set's spec or the number of steps asked for, if it does.
+fn check(spec: &Spec, sample: &Sample, asked: Option<usize>) -> Result<(), String> {
     let Sample { inputs, steps, target } = sample;
-    if *steps == 0 || *steps > spec.steps {
-        return Err(format!("{steps} steps, where the spec allows 1 to {}", spec.steps));
+    match asked {
+        Some(asked) if *steps != asked => {
+            return Err(format!("{steps} steps, where {asked} were asked for"));
+        }
+        _ if *steps == 0 || *steps > spec.steps => {
+            return Err(format!("{steps} steps, where the spec allows 1 to {}", spec.steps));
+        }
+        _ => {}
     }
-    if spec.channels == 0 || inputs.len() != steps * spec.channels {
+    let channels = spec.channels();
+    if channels == 0 || inputs.len() != steps * channels {
         return Err(format!(
-            "{} input values, where {steps} steps x {} channels are needed",
-            inputs.len(),
-            spec.channels
+            "{} input values, where {steps} steps x {channels} channels are needed",
+            inputs.len()
         ));
+    }
+    match (spec.layout, inputs) {
+        (Layout::Tokens { vocabulary }, Inputs::Tokens(tokens)) => {
+            if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
+                return Err(format!("token {token}, where the spec has {vocabulary}"));
+            }
+        }
+        (Layout::Tokens { .. }, Inputs::Values(_)) => {
+            return Err("values, where the spec says tokens".to_owned());
+        }
+        (_, Inputs::Tokens(_)) => return Err("tokens, where the spec says values".to_owned()),
+        (_, Inputs::Values(_)) => {}
     }
     let in_range = |class: &usize, classes: usize| {
         if *class < classes {
@@ -165,7 +235,15 @@ mod tests {
     impl Ragged {
         fn new(bad_label: bool) -> Self {
             let output = Output::PerStep { classes: 4 };
-            Self { spec: Spec { name: "ragged".into(), steps: 4, channels: 2, output }, bad_label }
+            Self {
+                spec: Spec {
+                    name: "ragged".into(),
+                    steps: 4,
+                    layout: Layout::Flat { channels: 2 },
+                    output,
+                },
+                bad_label,
+            }
         }
     }
 
@@ -176,12 +254,12 @@ mod tests {
         fn len(&self) -> usize {
             4
         }
-        fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        fn sample(&self, index: usize, _draw: Option<Draw>) -> Result<Sample, DataError> {
             let steps = index + 1;
             let inputs = (0..steps).flat_map(|t| [(10 * index + t) as f32; 2]).collect();
             let label = if self.bad_label { 4 } else { index };
             let labels = (0..steps).map(|t| (t + 1 == steps).then_some(label)).collect();
-            Ok(Sample { inputs, steps, target: Target::Classes(labels) })
+            Ok(Sample { inputs: Inputs::Values(inputs), steps, target: Target::Classes(labels) })
         }
     }
 
@@ -189,7 +267,8 @@ mod tests {
     fn pads_to_the_longest_and_is_time_first() {
         let batch = Batch::collate(&Ragged::new(false), &[2, 0]).unwrap();
         assert_eq!((batch.steps, batch.batch, batch.channels), (3, 2, 2));
-        assert_eq!(batch.inputs, [20., 20., 0., 0., 21., 21., 0., 0., 22., 22., 0., 0.]);
+        let expected = vec![20., 20., 0., 0., 21., 21., 0., 0., 22., 22., 0., 0.];
+        assert_eq!(batch.inputs, Inputs::Values(expected));
         assert_eq!(batch.lengths, Some(vec![3, 1]));
         assert_eq!(
             batch.targets,

@@ -9,13 +9,14 @@
 //! ```
 
 use std::{
-    path::{Path, PathBuf},
+    fmt::Write,
+    path::{Component, Path, PathBuf},
     sync::LazyLock,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use crate::{DataError, fetch::placement};
+use crate::error::DataError;
 
 /// Name of MNIST in the catalogue.
 pub const MNIST: &str = "mnist";
@@ -24,7 +25,8 @@ pub const MNIST: &str = "mnist";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetInfo {
-    /// Name for the command line, and of its folder under the data root.
+    /// Name to ask for it by, and of its folder under the data root.
+    #[serde(deserialize_with = "plain_name")]
     pub name: String,
     /// Name for people.
     pub title: String,
@@ -46,6 +48,7 @@ pub struct DatasetInfo {
 #[serde(deny_unknown_fields)]
 pub struct FileInfo {
     /// File name.
+    #[serde(deserialize_with = "plain_name")]
     pub name: String,
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
@@ -66,6 +69,7 @@ pub struct FileInfo {
 #[serde(deny_unknown_fields)]
 pub struct PlainFile {
     /// File name.
+    #[serde(deserialize_with = "plain_name")]
     pub name: String,
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
@@ -77,10 +81,27 @@ pub struct PlainFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unpack {
-    /// Folder to unpack into, beside the archive. It exists only when complete.
+    /// Folder to unpack into, beside the archive. It is complete if
+    /// [`unpacked_from`](crate::fetch::unpacked_from) says so.
+    #[serde(deserialize_with = "plain_name")]
     pub folder: String,
     /// The most that all of its files may hold together.
     pub max_bytes: u64,
+}
+
+/// The name of a file or folder that stays where it is put: a manifest must not reach out of the data
+/// folder. Of any system: what is a path on one of them is refused on all.
+fn plain_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let mut parts = Path::new(&name).components();
+    let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None)
+        if part == name.as_str());
+    if plain && !name.contains(['/', '\\', ':', '\0']) {
+        return Ok(name);
+    }
+    Err(D::Error::custom(format!(
+        "`{name}` is not the plain name of a file or folder: use one without `/`, `\\`, `:` or `..`"
+    )))
 }
 
 /// Every known data set, in the manifest's order.
@@ -95,7 +116,7 @@ pub fn catalogue() -> &'static [DatasetInfo] {
 /// Parses a manifest: an array of tables `[[dataset]]`.
 ///
 /// # Errors
-/// The parser's, with the position.
+/// The parser's, with the position; also for a name that would leave the data folder.
 pub fn parse(manifest: &str) -> Result<Vec<DatasetInfo>, toml::de::Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -159,7 +180,7 @@ impl DatasetInfo {
             dataset: self.name.clone(),
             file: file.map_or(name, |file| &file.name).to_owned(),
             looked_for: file.map(|file| self.candidates(file, root)).unwrap_or_default(),
-            remedy: placement(self, Some(root)),
+            remedy: self.placement(Some(root)),
         })
     }
 
@@ -170,8 +191,32 @@ impl DatasetInfo {
     pub fn require_root<'a>(&self, root: Option<&'a Path>) -> Result<&'a Path, DataError> {
         root.ok_or_else(|| DataError::NoRoot {
             dataset: self.name.clone(),
-            remedy: placement(self, None),
+            remedy: self.placement(None),
         })
+    }
+
+    /// How to get the files by hand, for people. `root` is the data folder, if one is known.
+    pub fn placement(&self, root: Option<&Path>) -> String {
+        if self.is_generated() {
+            return format!("`{}` is generated: there is nothing to fetch.", self.name);
+        }
+        let root = root.unwrap_or(Path::new("DIR"));
+        let folder = self.folder(root);
+        let mut text =
+            format!("Fetch `{}` into {}, or place by hand:", self.name, folder.display());
+        for file in &self.files {
+            let path = folder.join(&file.name);
+            let url = file.urls.first().map_or("(no public address)", String::as_str);
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "\n  {url}\n    as {} ({} bytes, sha256 {})",
+                path.display(),
+                file.bytes,
+                file.sha256
+            );
+        }
+        text
     }
 
     /// Whether one of the published files, as published or decompressed, has this checksum.

@@ -1,91 +1,61 @@
-//! The `[data]` table of a recipe.
+//! What the settings of a data set can do.
 
-use std::path::Path;
+use std::{fmt::Debug, path::Path};
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    DataError, DatasetInfo, Splits,
-    adding::{self, AddingConfig},
-    catalogue::{self, MNIST},
-    delay_copy::{self, DelayCopyConfig},
+    catalogue::DatasetInfo,
+    error::DataError,
     fetch::{self, FetchPolicy},
-    glyphs::{self, GlyphsConfig},
-    mnist::{self, SmnistConfig},
+    splits::Splits,
 };
 
-/// A data set and its settings, picked by the field `name`. Unknown fields are refused; those left
-/// out have the defaults of the set's own settings.
+/// The settings of a data set as a recipe's `[data]` table writes them, beside `name`. A program
+/// knows the sets that it registers, those of this crate and those of others alike.
+///
+/// Unknown fields should be refused, and those left out have defaults:
+/// `#[serde(deny_unknown_fields, default)]`.
 ///
 /// ```
-/// use egru_data::DatasetConfig;
-/// let config = DatasetConfig::parse("name = 'delay-copy'\ndelay = 30").unwrap();
-/// assert_eq!(config.name(), "delay-copy");
-/// assert!(DatasetConfig::parse("name = 'delay-copy'\ndealy = 30").is_err());
+/// use egru_data::{DatasetConfig, glyphs::GlyphsConfig};
+/// assert_eq!(GlyphsConfig::NAME, "glyphs");
+/// let splits = GlyphsConfig { train: 100, ..Default::default() }.load(None, 42)?;
+/// assert_eq!(splits.train.len(), 100);
+/// # Ok::<(), egru_data::DataError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum DatasetConfig {
-    /// Sequential MNIST.
-    Smnist(SmnistConfig),
-    /// Generated digits that need no file.
-    Glyphs(GlyphsConfig),
-    /// The copying memory task.
-    DelayCopy(DelayCopyConfig),
-    /// The adding problem.
-    Adding(AddingConfig),
-}
+pub trait DatasetConfig:
+    Serialize + DeserializeOwned + Default + Clone + Debug + PartialEq + Send + Sync + 'static
+{
+    /// Value of `data.name`.
+    const NAME: &'static str;
 
-impl DatasetConfig {
-    /// Reads the table from TOML text.
+    /// Loads from files under `root`, the data folder, or generates from `seed`. The seed also
+    /// draws what is held out for validation. The network is never used.
     ///
     /// # Errors
-    /// The parser's: position, unknown field with those that exist, wrong type.
-    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
-    }
-
-    /// The value of `name`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Smnist(_) => "smnist",
-            Self::Glyphs(_) => "glyphs",
-            Self::DelayCopy(_) => "delay-copy",
-            Self::Adding(_) => "adding",
-        }
-    }
+    /// See [`DataError`]; each says what to do.
+    fn load(&self, root: Option<&Path>, seed: u64) -> Result<Splits, DataError>;
 
     /// The published files that this reads; `None` for generated data.
     ///
     /// # Errors
     /// [`DataError::Config`] if the catalogue lacks the entry.
-    pub fn files(&self) -> Result<Option<&'static DatasetInfo>, DataError> {
-        match self {
-            Self::Smnist(_) => catalogue::find(MNIST).map(Some),
-            Self::Glyphs(_) | Self::DelayCopy(_) | Self::Adding(_) => Ok(None),
-        }
+    fn files(&self) -> Result<Option<&'static DatasetInfo>, DataError> {
+        Ok(None)
     }
 
-    /// Loads from files under `root` (`--data` or `EGRU_DATA`), or generates from `seed`. The seed
-    /// also draws what is held out for validation. The network is never used.
-    ///
-    /// # Errors
-    /// See [`DataError`]; each says what to do.
-    pub fn load(&self, root: Option<&Path>, seed: u64) -> Result<Splits, DataError> {
-        match self {
-            Self::Smnist(config) => mnist::load(config, root, seed),
-            Self::Glyphs(config) => glyphs::load(config, seed),
-            Self::DelayCopy(config) => delay_copy::load(config, seed),
-            Self::Adding(config) => adding::load(config, seed),
-        }
+    /// The task of recipes that name none.
+    fn task(&self) -> &'static str {
+        "classification"
     }
 
-    /// As [`load`](Self::load), after fetching what is missing if `policy` allows it. Files that are
-    /// there are left alone, whatever they hold.
+    /// As [`load`](Self::load), after fetching what is missing if `policy` allows it, and with the
+    /// splits [checked](Splits::check). Files that are there are left alone, whatever they hold.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and [`DataError::Fetch`].
-    pub fn load_with(
+    /// As [`load`](Self::load), [`DataError::Fetch`] and [`DataError::SplitMismatch`].
+    fn load_with(
         &self,
         root: Option<&Path>,
         seed: u64,
@@ -94,6 +64,8 @@ impl DatasetConfig {
         if let (FetchPolicy::IfMissing(options), Some(info)) = (policy, self.files()?) {
             fetch::fetch_missing(info, info.require_root(root)?, options)?;
         }
-        self.load(root, seed)
+        let splits = self.load(root, seed)?;
+        splits.check()?;
+        Ok(splits)
     }
 }

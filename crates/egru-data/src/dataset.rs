@@ -1,178 +1,109 @@
-//! What a data set is: samples, their targets, and the three splits of an experiment.
+//! What a data set is: sequences with random access.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
-use crate::DataError;
-
-/// One example: `steps x channels` values, time-first, and what to predict.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Row-major `[steps, channels]`.
-    pub inputs: Vec<f32>,
-    /// Number of time steps, at least 1.
-    pub steps: usize,
-    /// What to predict.
-    pub target: Target,
-}
-
-/// What is to be predicted from one sequence.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Target {
-    /// One label for the whole sequence.
-    Class(usize),
-    /// A number read out at the end of the sequence.
-    Value(f32),
-    /// A label for each step, `None` where the step is not scored.
-    Classes(Vec<Option<usize>>),
-}
-
-/// The kind and size of what a data set's targets hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Output {
-    /// [`Target::Class`], below `classes`.
-    Class {
-        /// Number of classes.
-        classes: usize,
-    },
-    /// [`Target::Value`].
-    Value,
-    /// [`Target::Classes`], each below `classes`.
-    PerStep {
-        /// Number of classes.
-        classes: usize,
-    },
-}
-
-/// What a model must know of a data set before it is built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Spec {
-    /// Name for people, with the variant (`smnist by row`).
-    pub name: String,
-    /// Steps of the longest sequence.
-    pub steps: usize,
-    /// Values per step.
-    pub channels: usize,
-    /// Kind of target.
-    pub output: Output,
-}
-
-impl fmt::Display for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, steps, channels, output } = self;
-        write!(f, "{name}: {steps} steps x {channels} channels -> ")?;
-        match output {
-            Output::Class { classes } => write!(f, "one of {classes} classes"),
-            Output::Value => write!(f, "one value"),
-            Output::PerStep { classes } => write!(f, "one of {classes} classes per scored step"),
-        }
-    }
-}
+use crate::{
+    error::DataError,
+    random::Draw,
+    sample::{Sample, Spec},
+};
 
 /// A set of sequences with random access. Implement it to train on data of your own.
 ///
-/// `sample` is called from several threads at once and must give the same sample for the same
-/// index each time: resumed runs rely on it.
+/// Items are read from several threads at once. The same arguments must give the same sample each
+/// time: resumed runs rely on it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use egru_data::{DataError, Draw, Inputs, Layout, Loader, LoaderConfig, Output, Sample, SequenceDataset, Spec, Target};
+///
+/// /// Sequences of one number, which is also the target.
+/// struct Numbers(Spec);
+///
+/// impl SequenceDataset for Numbers {
+///     fn spec(&self) -> &Spec {
+///         &self.0
+///     }
+///     fn len(&self) -> usize {
+///         10
+///     }
+///     fn sample(&self, index: usize, _draw: Option<Draw>) -> Result<Sample, DataError> {
+///         let value = index as f32;
+///         Ok(Sample { inputs: Inputs::Values(vec![value]), steps: 1, target: Target::Value(value) })
+///     }
+/// }
+///
+/// let layout = Layout::Flat { channels: 1 };
+/// let spec = Spec { name: "numbers".into(), steps: 1, layout, output: Output::Value };
+/// let loader = Loader::new(Arc::new(Numbers(spec)), LoaderConfig::default())?;
+/// assert_eq!(loader.epoch(0, 0)?.count(), 1);
+/// # Ok::<(), DataError>(())
+/// ```
 pub trait SequenceDataset: Send + Sync {
     /// Shapes and kind of target.
     fn spec(&self) -> &Spec;
 
-    /// Number of samples.
+    /// Number of items.
     fn len(&self) -> usize;
 
-    /// The sample at `index`, which is below [`len`](Self::len).
+    /// Steps of item `index`; unless overridden, those of the spec.
+    fn steps(&self, index: usize) -> usize {
+        let _ = index;
+        self.spec().steps
+    }
+
+    /// The item at `index`, which is below [`len`](Self::len). `draw` is given in training, where
+    /// an augmentation may draw the item anew for each epoch; without it, the item is always the
+    /// same.
     ///
     /// # Errors
     /// [`DataError::Index`] beyond the end; whatever reading the sample meets.
-    fn sample(&self, index: usize) -> Result<Sample, DataError>;
+    fn sample(&self, index: usize, draw: Option<Draw>) -> Result<Sample, DataError>;
+
+    /// Some steps of an item, for windows; unless overridden, cut out of the whole
+    /// [`sample`](Self::sample). An augmentation must draw the same for all parts of an item.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample), and [`DataError::Sample`] for steps that the item does not have
+    /// and for part of an item whose target is not one per step.
+    fn part(
+        &self,
+        index: usize,
+        steps: Range<usize>,
+        draw: Option<Draw>,
+    ) -> Result<Sample, DataError> {
+        let spec = self.spec();
+        self.sample(index, draw)?.cut(steps, spec.channels()).map_err(|problem| DataError::Sample {
+            dataset: spec.name.clone(),
+            index,
+            problem,
+        })
+    }
+
+    /// One long stream as `tracks` items of equal length, to be read side by side in contiguous
+    /// windows: nothing is lost, and the padding at the end is not scored. `None`: the items are
+    /// independent, and stay as they are.
+    fn folded(self: Arc<Self>, tracks: usize) -> Option<Arc<dyn SequenceDataset>> {
+        let _ = tracks;
+        None
+    }
 
     /// Names of the classes in label order, where the set has them.
     fn class_names(&self) -> Option<Vec<String>> {
         None
     }
 
-    /// Whether there is no sample.
+    /// Whether there is no item.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// [`DataError::Index`] unless `index` is one of the set's samples.
+/// [`DataError::Index`] unless `index` is one of the set's items.
 pub(crate) fn check_index(dataset: &dyn SequenceDataset, index: usize) -> Result<(), DataError> {
     let len = dataset.len();
     if index < len {
         return Ok(());
     }
     Err(DataError::Index { dataset: dataset.spec().name.clone(), index, len })
-}
-
-/// The part of an experiment that a sample belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// What the weights are fitted to.
-    Train,
-    /// What choices (best epoch, early stopping) are made on.
-    Valid,
-    /// What the result is reported on, once.
-    Test,
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Split::Train => "train",
-            Split::Valid => "valid",
-            Split::Test => "test",
-        })
-    }
-}
-
-/// A file that was read, for a run's record of where its numbers come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FileRecord {
-    /// Path as it was opened.
-    pub path: PathBuf,
-    /// SHA-256 of the file as it lies on disk, in lower-case hexadecimal.
-    pub sha256: String,
-    /// Size on disk.
-    pub bytes: u64,
-}
-
-/// The three parts of an experiment and the files they were read from.
-#[derive(Clone)]
-pub struct Splits {
-    /// What the weights are fitted to.
-    pub train: Arc<dyn SequenceDataset>,
-    /// What choices are made on.
-    pub valid: Arc<dyn SequenceDataset>,
-    /// What the result is reported on.
-    pub test: Arc<dyn SequenceDataset>,
-    /// Files read; empty for generated data.
-    pub provenance: Vec<FileRecord>,
-}
-
-impl Splits {
-    /// The set of one split.
-    pub fn get(&self, split: Split) -> &Arc<dyn SequenceDataset> {
-        match split {
-            Split::Train => &self.train,
-            Split::Valid => &self.valid,
-            Split::Test => &self.test,
-        }
-    }
-}
-
-impl fmt::Debug for Splits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Splits")
-            .field("spec", self.train.spec())
-            .field("train", &self.train.len())
-            .field("valid", &self.valid.len())
-            .field("test", &self.test.len())
-            .field("provenance", &self.provenance)
-            .finish()
-    }
 }

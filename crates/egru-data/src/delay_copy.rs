@@ -13,22 +13,27 @@
 //! here only the answer counts, so that accuracy is that of recall. Chance is 1 / `symbols`.
 //!
 //! ```
-//! use egru_data::{delay_copy::{self, DelayCopyConfig}, Target};
+//! use egru_data::{DatasetConfig, Target, delay_copy::DelayCopyConfig};
 //! let config = DelayCopyConfig { length: 3, delay: 5, symbols: 4, ..Default::default() };
-//! let sample = delay_copy::load(&config, 1)?.train.sample(0)?;
+//! let sample = config.load(None, 1)?.train.sample(0, None)?;
 //! assert_eq!((sample.steps, sample.inputs.len()), (11, 11 * 6));
 //! let Target::Classes(labels) = sample.target else { unreachable!() };
 //! assert_eq!(labels.iter().flatten().count(), 3);
 //! # Ok::<(), egru_data::DataError>(())
 //! ```
 
+use std::path::Path;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DataError, Output, Sample, Spec, Splits, Target,
+    config::DatasetConfig,
+    error::DataError,
     generated::{self, Generator, require},
+    sample::{Inputs, Layout, Output, Sample, Spec, Target},
+    splits::Splits,
 };
 
 /// Settings of the copying task.
@@ -56,16 +61,25 @@ impl Default for DelayCopyConfig {
     }
 }
 
-/// Generates the task from `seed`.
-///
-/// # Errors
-/// [`DataError::Config`] and [`DataError::Empty`] name the setting or split.
-pub fn load(config: &DelayCopyConfig, seed: u64) -> Result<Splits, DataError> {
-    let &DelayCopyConfig { delay, symbols, length, train, valid, test } = config;
-    require(delay >= 1, "data.delay", delay, "the mark takes one step: use 1 or more")?;
-    require(symbols >= 2, "data.symbols", symbols, "one symbol carries nothing: use 2 or more")?;
-    require(length >= 1, "data.length", length, "use 1 or more")?;
-    generated::splits(DelayCopy { delay, symbols, length }, [train, valid, test], seed)
+impl DatasetConfig for DelayCopyConfig {
+    const NAME: &'static str = "delay-copy";
+
+    /// Generates the samples from `seed`; there are no files.
+    ///
+    /// # Errors
+    /// [`DataError::Config`] and [`DataError::Empty`] name the setting or split.
+    fn load(&self, _root: Option<&Path>, seed: u64) -> Result<Splits, DataError> {
+        let &DelayCopyConfig { delay, symbols, length, train, valid, test } = self;
+        require(delay >= 1, "data.delay", delay, "the mark takes one step: use 1 or more")?;
+        require(
+            symbols >= 2,
+            "data.symbols",
+            symbols,
+            "one symbol carries nothing: use 2 or more",
+        )?;
+        require(length >= 1, "data.length", length, "use 1 or more")?;
+        generated::splits(DelayCopy { delay, symbols, length }, [train, valid, test], seed)
+    }
 }
 
 struct DelayCopy {
@@ -91,7 +105,7 @@ impl Generator for DelayCopy {
         Spec {
             name: "delay-copy".into(),
             steps: self.steps(),
-            channels: self.channels(),
+            layout: Layout::Flat { channels: self.channels() },
             output: Output::PerStep { classes: self.symbols },
         }
     }
@@ -110,6 +124,7 @@ impl Generator for DelayCopy {
         }
         let silent = std::iter::repeat_n(None, self.length + self.delay);
         let labels = silent.chain(word.into_iter().map(Some)).collect();
+        let inputs = Inputs::Values(inputs);
         Sample { inputs, steps: self.steps(), target: Target::Classes(labels) }
     }
 }

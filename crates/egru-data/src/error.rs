@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{fetch::FetchError, idx::IdxError};
+use crate::{fetch::error::FetchError, idx::IdxError, sample::Split};
 
 /// Why a data set could not be loaded, read or batched.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +10,7 @@ use crate::{fetch::FetchError, idx::IdxError};
 pub enum DataError {
     /// The data set is read from files, and no folder was given to look in.
     #[error(
-        "data set `{dataset}` is read from files and no data folder was given: pass --data DIR or set EGRU_DATA.\n{remedy}"
+        "data set `{dataset}` is read from files and no data folder was given: name the folder that holds them, or is to hold them.\n{remedy}"
     )]
     NoRoot {
         /// Name in the catalogue.
@@ -33,6 +33,8 @@ pub enum DataError {
     /// An IDX file is damaged or is something else.
     #[error("{}: {source}.\n{remedy}", path.display())]
     Idx {
+        /// Name in the catalogue.
+        dataset: String,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -46,6 +48,8 @@ pub enum DataError {
         images.display(), labels.display()
     )]
     CountMismatch {
+        /// Name in the catalogue.
+        dataset: String,
         /// The image file.
         images: PathBuf,
         /// Items in it.
@@ -56,6 +60,37 @@ pub enum DataError {
         label_count: usize,
         /// How to get a pair.
         remedy: String,
+    },
+    /// Images to train on and images to test on are of different size.
+    #[error(
+        "{} holds images of {}x{} pixels but {} holds images of {}x{}: one network cannot read both.\n{remedy}",
+        train.display(), train_size[0], train_size[1], test.display(), test_size[0], test_size[1]
+    )]
+    SizeMismatch {
+        /// Name in the catalogue.
+        dataset: String,
+        /// The file of the images to train on.
+        train: PathBuf,
+        /// Their rows and columns.
+        train_size: [usize; 2],
+        /// The file of the images to test on.
+        test: PathBuf,
+        /// Their rows and columns.
+        test_size: [usize; 2],
+        /// How to get files that go together.
+        remedy: String,
+    },
+    /// The splits of a data set need different networks.
+    #[error(
+        "the {split} split differs from the train split in what a step or a target is: `{other}`, `{train}`; load both alike"
+    )]
+    SplitMismatch {
+        /// The split that differs.
+        split: Split,
+        /// What the training split holds.
+        train: String,
+        /// What this one holds.
+        other: String,
     },
     /// The operating system refused something.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -103,6 +138,14 @@ pub enum DataError {
         /// The contradiction.
         problem: String,
     },
+    /// Tokens do not make a stream.
+    #[error("token stream `{dataset}`: {problem}")]
+    Tokens {
+        /// Name of the stream.
+        dataset: String,
+        /// What is wrong, and what is needed.
+        problem: String,
+    },
     /// A loader's worker thread could not start, or panicked.
     #[error("a data loading thread failed: {message}")]
     Worker {
@@ -115,6 +158,19 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// The data set whose published files, fetched, would cure this: for a program to say how it
+    /// fetches.
+    pub fn cured_by_fetching(&self) -> Option<&str> {
+        match self {
+            Self::NoRoot { dataset, .. }
+            | Self::Missing { dataset, .. }
+            | Self::Idx { dataset, .. }
+            | Self::CountMismatch { dataset, .. }
+            | Self::SizeMismatch { dataset, .. } => Some(dataset),
+            _ => None,
+        }
+    }
+
     /// For `map_err`: an I/O failure with the path and the attempted action, a verb.
     pub(crate) fn io(
         action: &'static str,

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    DataError, Sample, SequenceDataset, Spec, Split, Splits, dataset::check_index, random::stream,
+    dataset::{SequenceDataset, check_index},
+    error::DataError,
+    random::{Draw, stream},
+    sample::{Sample, Spec, Split},
+    splits::Splits,
 };
 
 /// A source of random samples.
@@ -48,6 +52,7 @@ pub(crate) fn splits<G: Generator>(
         valid: split(Split::Valid, valid)?,
         test: split(Split::Test, test)?,
         provenance: Vec::new(),
+        warnings: Vec::new(),
     })
 }
 
@@ -68,7 +73,7 @@ impl<G: Generator> SequenceDataset for Generated<G> {
         self.len
     }
 
-    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+    fn sample(&self, index: usize, _draw: Option<Draw>) -> Result<Sample, DataError> {
         check_index(self, index)?;
         let mut rng = stream(G::PURPOSE, self.seed, self.split as u64, index as u64);
         Ok(self.generator.draw(&mut rng))

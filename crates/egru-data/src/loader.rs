@@ -1,52 +1,75 @@
 //! Batches prepared ahead by worker threads, in an order that depends only on seed and epoch.
 
 use std::{
-    any::Any,
     fmt,
     ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread::{self, JoinHandle},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    Batch, DataError, SequenceDataset,
-    random::{permutation, stream},
+    batch::Batch,
+    crew::Crew,
+    dataset::SequenceDataset,
+    error::DataError,
+    pace::{Helpful, Pace},
+    random::Draw,
+    sampler::{Sampler, SamplerConfig, Window},
 };
 
 /// How a [`Loader`] forms batches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct LoaderConfig {
     /// Sequences per batch, at least 1.
     pub batch_size: usize,
-    /// Seed of a fresh order for every epoch; `None` keeps the set's own order.
-    pub shuffle: Option<u64>,
-    /// Leave out the last batch of an epoch when it is smaller than the others.
-    pub drop_last: bool,
+    /// Plans each epoch.
+    pub sampler: Arc<dyn Sampler>,
+    /// Seed of the sampler's and the augmentation's draws.
+    pub seed: u64,
+    /// Whether samples are drawn anew for each epoch, where the data set does so: for training.
+    pub augment: bool,
     /// Finished batches that each worker may hold ready, at least 1.
     pub prefetch: usize,
-    /// Threads that prepare batches, at least 1. The order does not depend on their number.
-    pub workers: usize,
+    /// Threads that prepare batches, at least 1; `None`: as many as help, by how long batches have
+    /// been waited for. The order does not depend on their number.
+    pub workers: Option<usize>,
 }
 
 impl Default for LoaderConfig {
-    /// Batches of 32 in the set's order, all of them, one worker two batches ahead.
+    /// Batches of 32 in the set's order, all of them, two batches ahead.
     fn default() -> Self {
-        Self { batch_size: 32, shuffle: None, drop_last: false, prefetch: 2, workers: 1 }
+        Self {
+            batch_size: 32,
+            sampler: Arc::new(SamplerConfig::InOrder),
+            seed: 0,
+            augment: false,
+            prefetch: 2,
+            workers: None,
+        }
+    }
+}
+
+impl fmt::Debug for LoaderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoaderConfig")
+            .field("batch_size", &self.batch_size)
+            .field("seed", &self.seed)
+            .field("augment", &self.augment)
+            .field("prefetch", &self.prefetch)
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
     }
 }
 
 /// Streams a data set as batches, epoch by epoch.
 ///
 /// ```
-/// use egru_data::{DatasetConfig, Loader, LoaderConfig};
-/// let splits = DatasetConfig::parse("name = 'adding'\nlength = 10\ntrain = 100").unwrap().load(None, 7)?;
-/// let config = LoaderConfig { batch_size: 32, shuffle: Some(7), ..LoaderConfig::default() };
-/// let loader = Loader::new(splits.train, config)?;
-/// let sizes: Vec<_> = loader.epoch(0, 0).map(|batch| batch.map(|b| b.batch)).collect::<Result<_, _>>()?;
+/// use std::sync::Arc;
+/// use egru_data::{DatasetConfig, Loader, LoaderConfig, SamplerConfig, adding::AddingConfig};
+/// let splits = AddingConfig { length: 10, train: 100, ..Default::default() }.load(None, 7)?;
+/// let sampler = Arc::new(SamplerConfig::Shuffled);
+/// let loader = Loader::new(splits.train, LoaderConfig { sampler, seed: 7, ..Default::default() })?;
+/// let sizes: Vec<_> = loader.epoch(0, 0)?.map(|batch| batch.map(|b| b.batch)).collect::<Result<_, _>>()?;
 /// assert_eq!(sizes, [32, 32, 32, 4]);
 /// # Ok::<(), egru_data::DataError>(())
 /// ```
@@ -54,6 +77,7 @@ impl Default for LoaderConfig {
 pub struct Loader {
     dataset: Arc<dyn SequenceDataset>,
     config: LoaderConfig,
+    helpful: Arc<Helpful>,
 }
 
 impl fmt::Debug for Loader {
@@ -61,16 +85,18 @@ impl fmt::Debug for Loader {
         f.debug_struct("Loader")
             .field("dataset", self.dataset.spec())
             .field("config", &self.config)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 impl Loader {
-    /// Checks the settings; no sample is read yet.
+    /// Checks the settings, and plans the first epoch to see that the sampler and the data go
+    /// together; no sample is read yet. With a sampler that carries state, a data set that is one
+    /// stream is [folded](SequenceDataset::folded) into as many tracks as a batch has sequences.
     ///
     /// # Errors
-    /// [`DataError::Empty`] for an empty set, [`DataError::Config`] for a zero or for `drop_last`
-    /// with a set smaller than one batch.
+    /// [`DataError::Empty`] for an empty set, [`DataError::Config`] for a zero or for a sampler
+    /// that does not suit the data.
     pub fn new(dataset: Arc<dyn SequenceDataset>, config: LoaderConfig) -> Result<Self, DataError> {
         let at_least_one = |field, value: usize| {
             if value > 0 {
@@ -81,86 +107,89 @@ impl Loader {
         };
         at_least_one("batch_size", config.batch_size)?;
         at_least_one("prefetch", config.prefetch)?;
-        at_least_one("workers", config.workers)?;
+        at_least_one("workers", config.workers.unwrap_or(1))?;
         if dataset.is_empty() {
             return Err(DataError::Empty { dataset: dataset.spec().name.clone() });
         }
-        if config.drop_last && dataset.len() < config.batch_size {
-            return Err(DataError::Config {
-                field: "batch_size",
-                value: config.batch_size.to_string(),
-                problem: format!(
-                    "data set `{}` has only {} samples and incomplete batches are dropped, so no batch would be left",
-                    dataset.spec().name,
-                    dataset.len()
-                ),
-            });
-        }
-        Ok(Self { dataset, config })
+        let folded = config.sampler.carries().then(|| dataset.clone().folded(config.batch_size));
+        let dataset = folded.flatten().unwrap_or(dataset);
+        let loader = Self { dataset, config, helpful: Arc::default() };
+        loader.plan(0)?;
+        Ok(loader)
     }
 
-    /// Batches per epoch.
-    pub fn batches(&self) -> usize {
-        if self.config.drop_last {
-            self.dataset.len() / self.config.batch_size
-        } else {
-            self.dataset.len().div_ceil(self.config.batch_size)
-        }
-    }
-
-    /// Sequences per epoch: without those that `drop_last` leaves out.
-    pub fn items(&self) -> usize {
-        self.dataset.len().min(self.batches() * self.config.batch_size)
-    }
-
-    /// The data set that is streamed.
+    /// The data set that is streamed; the folded one, if it was folded.
     pub fn dataset(&self) -> &Arc<dyn SequenceDataset> {
         &self.dataset
     }
 
-    /// Starts the workers on one epoch, at its batch `first_batch` (0 from the start; more to
-    /// resume in mid-epoch). The order is a function of the shuffle seed and `epoch` alone.
-    pub fn epoch(&self, epoch: usize, first_batch: usize) -> Epoch {
-        let order: Arc<[usize]> = match self.config.shuffle {
-            None => (0..self.dataset.len()).collect(),
-            Some(seed) => {
-                permutation(self.dataset.len(), &mut stream(b"shuffle.", seed, epoch as u64, 0))
-                    .into()
-            }
-        };
-        let batches = first_batch.min(self.batches())..self.batches();
-        let mut workers = Vec::new();
-        let mut failure = None;
-        for offset in 0..self.config.workers.min(batches.len()) {
-            let job = Job {
-                dataset: self.dataset.clone(),
-                order: order.clone(),
-                batch_size: self.config.batch_size,
-                batches: batches.start + offset..batches.end,
-                stride: self.config.workers,
-            };
-            match Worker::start(job, self.config.prefetch) {
-                Ok(worker) => workers.push(worker),
-                Err(error) => failure = Some(error),
-            }
+    /// The windows of an epoch: a function of the data, the settings and `epoch` alone.
+    ///
+    /// # Errors
+    /// The sampler's, and [`DataError::Empty`] if it plans nothing.
+    pub fn plan(&self, epoch: usize) -> Result<Arc<[Window]>, DataError> {
+        let LoaderConfig { sampler, batch_size, seed, .. } = &self.config;
+        let windows = sampler.epoch(self.dataset.as_ref(), *batch_size, *seed, epoch)?;
+        if windows.is_empty() {
+            return Err(DataError::Empty { dataset: self.dataset.spec().name.clone() });
         }
-        Epoch { workers, batches, taken: 0, failure }
+        Ok(windows.into())
+    }
+
+    /// Starts the workers on one epoch, at its window `first_window` (0 from the start; more to
+    /// resume in mid-epoch).
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan), and [`DataError::Worker`] if a thread cannot start.
+    pub fn epoch(&self, epoch: usize, first_window: usize) -> Result<Epoch, DataError> {
+        let plan = self.plan(epoch)?;
+        let windows = plan.len();
+        let left = first_window.min(windows)..windows;
+        let draw = self.config.augment.then_some(Draw { seed: self.config.seed, epoch });
+        let dataset = self.dataset.clone();
+        let prepare = move |place: usize| Batch::of_window(dataset.as_ref(), &plan[place], draw);
+        let mut crew = Crew::new(left.clone(), self.config.prefetch, Arc::new(prepare));
+        let workers = self.config.workers.unwrap_or(self.helpful.get());
+        for _ in 0..workers.min(left.len()) {
+            crew.hire()?;
+        }
+        let pace = self.config.workers.is_none().then(|| (Pace::new(), self.helpful.clone()));
+        Ok(Epoch { crew: Some(crew), left, windows, pace })
     }
 }
 
 /// The batches of one epoch, in order. Ends after the first error. Dropping it stops its workers.
 pub struct Epoch {
-    workers: Vec<Worker>,
-    batches: Range<usize>,
-    taken: usize,
-    /// A thread that could not be started; reported in place of the first batch.
-    failure: Option<DataError>,
+    /// `None` after an error.
+    crew: Option<Crew>,
+    left: Range<usize>,
+    windows: usize,
+    /// Where the number of workers is to be found out.
+    pace: Option<(Pace, Arc<Helpful>)>,
 }
 
 impl Epoch {
     /// Position in the epoch of the batch that comes next.
     pub fn position(&self) -> usize {
-        self.batches.start
+        self.left.start
+    }
+
+    /// Windows of the whole epoch.
+    pub fn windows(&self) -> usize {
+        self.windows
+    }
+
+    /// Another thread, if it seems worth trying.
+    fn adapt(&mut self, waited: Duration) {
+        let (Some(crew), Some((pace, helpful))) = (&mut self.crew, &mut self.pace) else {
+            return;
+        };
+        // No thread more is no harm: the batches come all the same.
+        if pace.waited(waited, crew.size(), helpful)
+            && let Err(error) = crew.hire()
+        {
+            log::debug!("{error}");
+        }
     }
 }
 
@@ -168,104 +197,29 @@ impl Iterator for Epoch {
     type Item = Result<Batch, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.batches.is_empty() {
+        if self.left.is_empty() {
             return None;
         }
-        let batch = match self.failure.take() {
-            Some(failure) => Err(failure),
-            // Worker w prepares batches w, w + workers, ...: taking turns restores the order.
-            None => self.workers[self.taken % self.workers.len()].receive(),
-        };
-        self.taken += 1;
-        self.batches.start += 1;
-        if batch.is_err() {
-            self.batches.start = self.batches.end;
-            self.workers.clear();
+        let since = Instant::now();
+        let batch = self.crew.as_ref()?.receive();
+        self.left.start += 1;
+        if batch.is_ok() {
+            self.adapt(since.elapsed());
+        } else {
+            self.left.start = self.left.end;
+            self.crew = None;
         }
         Some(batch)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         // An error ends the iteration early.
-        (usize::from(!self.batches.is_empty()), Some(self.batches.len()))
+        (usize::from(!self.left.is_empty()), Some(self.left.len()))
     }
 }
 
 impl fmt::Debug for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Epoch").field("batches", &self.batches).finish_non_exhaustive()
+        f.debug_struct("Epoch").field("left", &self.left).finish_non_exhaustive()
     }
-}
-
-/// One thread's share of an epoch.
-struct Job {
-    dataset: Arc<dyn SequenceDataset>,
-    order: Arc<[usize]>,
-    batch_size: usize,
-    batches: Range<usize>,
-    stride: usize,
-}
-
-impl Job {
-    fn run(self, results: &SyncSender<Result<Batch, DataError>>) {
-        for batch in self.batches.clone().step_by(self.stride) {
-            let start = batch * self.batch_size;
-            let end = (start + self.batch_size).min(self.order.len());
-            let indices = &self.order[start..end];
-            // A panic in somebody's data set must reach the training loop as an error, not as a
-            // silently shorter epoch. The set is shared read-only, so nothing is left half-done.
-            let result =
-                catch_unwind(AssertUnwindSafe(|| Batch::collate(self.dataset.as_ref(), indices)))
-                    .unwrap_or_else(|panic| {
-                        Err(DataError::Worker { message: message_of(&*panic) })
-                    });
-            let last = result.is_err();
-            // A closed channel means that the epoch was dropped.
-            if results.send(result).is_err() || last {
-                return;
-            }
-        }
-    }
-}
-
-/// A running thread and the channel that its batches come through.
-struct Worker {
-    /// `None` only while being dropped.
-    results: Option<Receiver<Result<Batch, DataError>>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Worker {
-    fn start(job: Job, prefetch: usize) -> Result<Self, DataError> {
-        let (sender, results) = sync_channel(prefetch);
-        let thread = thread::Builder::new()
-            .name("egru-data".into())
-            .spawn(move || job.run(&sender))
-            .map_err(|error| DataError::Worker { message: error.to_string() })?;
-        Ok(Self { results: Some(results), thread: Some(thread) })
-    }
-
-    fn receive(&self) -> Result<Batch, DataError> {
-        self.results.as_ref().and_then(|results| results.recv().ok()).unwrap_or_else(|| {
-            Err(DataError::Worker { message: "it ended before its last batch".into() })
-        })
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Closing the channel first makes a blocked `send` return, so that joining cannot hang:
-        // the thread ends after the batch that it is preparing.
-        drop(self.results.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic was already delivered as a result.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("panicked: {}", text.unwrap_or("(no message)"))
 }

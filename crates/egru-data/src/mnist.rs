@@ -6,8 +6,8 @@
 //! the splits; numbers are made per batch.
 //!
 //! ```no_run
-//! use egru_data::mnist::{self, SmnistConfig};
-//! let splits = mnist::load(&SmnistConfig::default(), Some("data".as_ref()), 1)?;
+//! use egru_data::{DatasetConfig, mnist::SmnistConfig};
+//! let splits = SmnistConfig::default().load(Some("data".as_ref()), 1)?;
 //! assert_eq!(splits.train.len(), 48_000);
 //! # Ok::<(), egru_data::DataError>(())
 //! ```
@@ -21,13 +21,16 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DataError, DatasetInfo, FileRecord, Sample, SequenceDataset, Spec, Splits, Target,
-    catalogue::{self, MNIST},
-    dataset::check_index,
-    fetch::{placement, sha256_of},
+    catalogue::{self, DatasetInfo, MNIST},
+    config::DatasetConfig,
+    dataset::{SequenceDataset, check_index},
+    error::DataError,
+    fetch::sha256_of,
     idx::{self, IdxError, Images},
-    random::{permutation, stream},
+    random::{Draw, permutation, stream},
+    sample::{Sample, Spec, Target},
     scan::{Permutation, Scan, ScanBy, digit_names},
+    splits::{FileRecord, Splits},
 };
 
 /// Settings of sequential MNIST. The default is the paper's: pixel by pixel, 20 % held out.
@@ -48,33 +51,56 @@ impl Default for SmnistConfig {
     }
 }
 
-/// Reads the four files under `root`. `seed` draws the held-out images.
-///
-/// # Errors
-/// [`DataError::NoRoot`], [`DataError::Missing`], [`DataError::Idx`] and
-/// [`DataError::CountMismatch`] say how to get good files; [`DataError::Config`] names a setting.
-pub fn load(config: &SmnistConfig, root: Option<&Path>, seed: u64) -> Result<Splits, DataError> {
-    let info = catalogue::find(MNIST)?;
-    let root = info.require_root(root)?;
-    let mut provenance = Vec::new();
-    let train = Digits::read(info, root, ["train-images", "train-labels"], &mut provenance)?;
-    let test = Digits::read(info, root, ["t10k-images", "t10k-labels"], &mut provenance)?;
+impl DatasetConfig for SmnistConfig {
+    const NAME: &'static str = "smnist";
 
-    let (fitted, held_out) = hold_out(train.images.count, config.valid_fraction, seed)?;
-    let whole = (0..test.images.count).collect();
-    let sequences =
-        |digits: &Arc<Digits>, indices| -> Result<Arc<dyn SequenceDataset>, DataError> {
-            let Images { rows, columns, .. } = digits.images;
-            let scan = Scan::new(config.by, config.permutation, rows, columns)?;
-            let spec = scan.digits_spec("smnist");
-            Ok(Arc::new(DigitSequences { digits: digits.clone(), indices, scan, spec }))
+    /// Reads the four files under `root`. `seed` draws the held-out images.
+    ///
+    /// # Errors
+    /// [`DataError::NoRoot`], [`DataError::Missing`], [`DataError::Idx`],
+    /// [`DataError::CountMismatch`] and [`DataError::SizeMismatch`] say how to get good files;
+    /// [`DataError::Config`] names a setting.
+    fn load(&self, root: Option<&Path>, seed: u64) -> Result<Splits, DataError> {
+        let info = catalogue::find(MNIST)?;
+        let root = info.require_root(root)?;
+        let train = Digits::read(info, root, ["train-images", "train-labels"])?;
+        let test = Digits::read(info, root, ["t10k-images", "t10k-labels"])?;
+        if train.size() != test.size() {
+            let (train_size, test_size) = (train.size(), test.size());
+            let [train, test] = [&train, &test].map(|digits| digits.files[0].path.clone());
+            let (dataset, remedy) = (info.name.clone(), info.placement(Some(root)));
+            return Err(DataError::SizeMismatch {
+                dataset,
+                train,
+                train_size,
+                test,
+                test_size,
+                remedy,
+            });
+        }
+        let [rows, columns] = train.size();
+        let scan = Scan::new(self.by, self.permutation, rows, columns)?;
+        let (fitted, held_out) = hold_out(train.images.count, self.valid_fraction, seed)?;
+        let whole = (0..test.images.count).collect();
+        let provenance = [train.files.clone(), test.files.clone()].concat();
+        let warnings = provenance.iter().filter_map(|file| warning(info, file)).collect();
+
+        let sequences = |digits: &Arc<Digits>, indices| -> Arc<dyn SequenceDataset> {
+            let (digits, scan, spec) = (digits.clone(), scan.clone(), scan.digits_spec("smnist"));
+            Arc::new(DigitSequences { digits, indices, scan, spec })
         };
-    Ok(Splits {
-        train: sequences(&train, fitted)?,
-        valid: sequences(&train, held_out)?,
-        test: sequences(&test, whole)?,
-        provenance,
-    })
+        Ok(Splits {
+            train: sequences(&train, fitted),
+            valid: sequences(&train, held_out),
+            test: sequences(&test, whole),
+            provenance,
+            warnings,
+        })
+    }
+
+    fn files(&self) -> Result<Option<&'static DatasetInfo>, DataError> {
+        catalogue::find(MNIST).map(Some)
+    }
 }
 
 /// Splits `0..count` at random: (the rest, `fraction` of it).
@@ -98,26 +124,26 @@ fn hold_out(count: usize, fraction: f64, seed: u64) -> Result<(Vec<usize>, Vec<u
 struct Digits {
     images: Images,
     labels: Vec<u8>,
+    /// That of the images, then that of the labels.
+    files: [FileRecord; 2],
 }
 
 impl Digits {
     /// `names` are the starts of the image and the label file's names in the manifest.
-    fn read(
-        info: &DatasetInfo,
-        root: &Path,
-        names: [&str; 2],
-        provenance: &mut Vec<FileRecord>,
-    ) -> Result<Arc<Self>, DataError> {
-        let remedy = || placement(info, Some(root));
+    fn read(info: &DatasetInfo, root: &Path, names: [&str; 2]) -> Result<Arc<Self>, DataError> {
+        let dataset = || info.name.clone();
+        let remedy = || info.placement(Some(root));
         let [image_path, label_path] = [info.find(names[0], root)?, info.find(names[1], root)?];
         let idx = |path: &Path| {
             let path = path.to_path_buf();
-            |source: IdxError| DataError::Idx { path, source, remedy: remedy() }
+            let (dataset, remedy) = (dataset(), remedy());
+            |source: IdxError| DataError::Idx { dataset, path, source, remedy }
         };
         let images = idx::read_images(open(&image_path)?).map_err(idx(&image_path))?;
         let labels = idx::read_labels(open(&label_path)?, 10).map_err(idx(&label_path))?;
         if images.count != labels.len() {
             return Err(DataError::CountMismatch {
+                dataset: dataset(),
                 images: image_path,
                 image_count: images.count,
                 labels: label_path,
@@ -125,10 +151,13 @@ impl Digits {
                 remedy: remedy(),
             });
         }
-        for path in [image_path, label_path] {
-            provenance.push(record(info, path)?);
-        }
-        Ok(Arc::new(Self { images, labels }))
+        let files = [record(image_path)?, record(label_path)?];
+        Ok(Arc::new(Self { images, labels, files }))
+    }
+
+    /// Rows and columns of an image.
+    fn size(&self) -> [usize; 2] {
+        [self.images.rows, self.images.columns]
     }
 }
 
@@ -136,18 +165,22 @@ fn open(path: &Path) -> Result<File, DataError> {
     File::open(path).map_err(DataError::io("open", path))
 }
 
-/// The file's checksum. Another one than the published is worth a warning only: the file has just
-/// proved to be well-formed, and a drop-in replacement of MNIST is a legitimate thing to read.
-fn record(info: &DatasetInfo, path: PathBuf) -> Result<FileRecord, DataError> {
+fn record(path: PathBuf) -> Result<FileRecord, DataError> {
     let (sha256, bytes) = sha256_of(&path)?;
-    if !info.knows(&sha256) {
-        log::warn!(
-            "{}: sha256 {sha256} is not that of the published file; results are not comparable with those on {}",
-            path.display(),
-            info.title
-        );
-    }
     Ok(FileRecord { path, sha256, bytes })
+}
+
+/// Another checksum than the published is worth a warning only: the file has just proved to be
+/// well-formed, and a drop-in replacement of MNIST is a legitimate thing to read.
+fn warning(info: &DatasetInfo, file: &FileRecord) -> Option<String> {
+    (!info.knows(&file.sha256)).then(|| {
+        format!(
+            "{}: sha256 {} is not that of the published file; results are not comparable with those on {}",
+            file.path.display(),
+            file.sha256,
+            info.title
+        )
+    })
 }
 
 /// Some of the digits, as sequences.
@@ -167,9 +200,9 @@ impl SequenceDataset for DigitSequences {
         self.indices.len()
     }
 
-    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+    fn sample(&self, index: usize, _draw: Option<Draw>) -> Result<Sample, DataError> {
         check_index(self, index)?;
-        let Digits { images, labels } = self.digits.as_ref();
+        let Digits { images, labels, .. } = self.digits.as_ref();
         let index = self.indices[index];
         let size = images.rows * images.columns;
         Ok(Sample {

@@ -3,6 +3,32 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+/// Where the random draws of a sample come from. Everything random about a sample follows from
+/// (seed, epoch, index), so that a resumed run repeats it.
+///
+/// ```
+/// use egru_data::Draw;
+/// use rand::RngExt;
+/// let draw = Draw { seed: 42, epoch: 3 };
+/// let (mut one, mut again) = (draw.rng(b"rotation", 17), draw.rng(b"rotation", 17));
+/// assert_eq!(one.random::<u64>(), again.random::<u64>());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw {
+    /// The run's seed.
+    pub seed: u64,
+    /// The epoch that the sample is drawn for.
+    pub epoch: usize,
+}
+
+impl Draw {
+    /// The random numbers of item `index` for one purpose, which 8 bytes name. Different purposes
+    /// and items have unrelated numbers.
+    pub fn rng(&self, purpose: &[u8; 8], index: usize) -> ChaCha8Rng {
+        stream(purpose, self.seed, self.epoch as u64, index as u64)
+    }
+}
+
 /// The stream for one purpose: 8 bytes that name it, the run's seed and two counters (say split
 /// and index). They fill the 256-bit ChaCha key, so different arguments give unrelated streams.
 pub(crate) fn stream(purpose: &[u8; 8], seed: u64, major: u64, minor: u64) -> ChaCha8Rng {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Output, Spec};
+use crate::{
+    error::DataError,
+    sample::{Inputs, Layout, Output, Spec},
+};
 
 /// How much of an image is one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +56,7 @@ pub struct Scan {
     /// Values per step.
     pub channels: usize,
     name: &'static str,
+    layout: Layout,
     order: Option<Arc<[usize]>>,
 }
 
@@ -85,16 +89,25 @@ impl Scan {
                 });
             }
         };
-        Ok(Self { steps, channels, name, order })
+        let layout = match order {
+            None => Layout::Picture { rows, columns, channels },
+            Some(_) => Layout::Flat { channels },
+        };
+        Ok(Self { steps, channels, name, layout, order })
     }
 
     /// The sequence of an image with `steps * channels` pixels, scaled from 0..=255 to 0..=1.
-    pub fn inputs(&self, pixels: &[u8]) -> Vec<f32> {
+    pub fn inputs(&self, pixels: &[u8]) -> Inputs {
         let scale = |&pixel: &u8| f32::from(pixel) / 255.0;
-        match &self.order {
+        Inputs::Values(match &self.order {
             None => pixels.iter().map(scale).collect(),
             Some(order) => order.iter().map(|&index| scale(&pixels[index])).collect(),
-        }
+        })
+    }
+
+    /// What a step is: part of a picture, unless the pixels are permuted.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// The spec of a data set of digit images read this way.
@@ -102,7 +115,7 @@ impl Scan {
         Spec {
             name: format!("{name} {}", self.name),
             steps: self.steps,
-            channels: self.channels,
+            layout: self.layout,
             output: Output::Class { classes: 10 },
         }
     }
@@ -137,8 +150,11 @@ mod tests {
         assert_eq!((rows.steps, rows.channels), (3, 4));
         assert_eq!((permuted.steps, permuted.channels), (12, 1));
         assert_eq!(rows.inputs(&image), pixels.inputs(&image));
-        assert_eq!(permuted.inputs(&image)[1], 160.0 / 255.0);
-        assert_eq!(pixels.inputs(&[255; 12]), [1.0; 12]);
+        assert_eq!(permuted.inputs(&image).values().unwrap()[1], 160.0 / 255.0);
+        assert_eq!(pixels.inputs(&[255; 12]), Inputs::Values(vec![1.0; 12]));
+        let picture = |channels| Layout::Picture { rows: 3, columns: 4, channels };
+        assert_eq!([rows.layout(), pixels.layout()], [picture(4), picture(1)]);
+        assert_eq!(permuted.layout(), Layout::Flat { channels: 1 });
     }
 
     #[test]

@@ -9,17 +9,22 @@ use std::{
 
 use ureq::{Agent, Body, http::Response};
 
-use super::{FetchError, Progress, verify::sha256_of};
-use crate::FileInfo;
+use super::{
+    durable::{create_folders, sync_folder},
+    error::FetchError,
+    hash::sha256_of,
+    monitor::FetchMonitor,
+};
+use crate::catalogue::FileInfo;
 
 /// Fetches `file` into `folder` and returns its path. See the [module above](super) for the rules.
 pub(super) fn download(
     file: &FileInfo,
     folder: &Path,
-    progress: &dyn Progress,
+    progress: &dyn FetchMonitor,
     remedy: String,
 ) -> Result<PathBuf, FetchError> {
-    fs::create_dir_all(folder).map_err(FetchError::io("create", folder))?;
+    create_folders(folder)?;
     let target = folder.join(&file.name);
     let part_path = folder.join(format!("{}.part", file.name));
     let mut part = Part::open(&part_path)?;
@@ -34,6 +39,7 @@ pub(super) fn download(
                     part.file.sync_all().map_err(FetchError::io("write", &part_path))?;
                     fs::rename(&part_path, &target)
                         .map_err(FetchError::io("rename to", &target))?;
+                    sync_folder(folder)?;
                     progress.finish(&file.name);
                     return Ok(target);
                 }
@@ -95,7 +101,7 @@ fn transfer(
     url: &str,
     file: &FileInfo,
     part: &mut Part,
-    progress: &dyn Progress,
+    progress: &dyn FetchMonitor,
 ) -> Result<Result<(), Problem>, FetchError> {
     let mut done = part.len()?;
     if done > file.bytes {
@@ -158,7 +164,7 @@ fn receive(
     file: &FileInfo,
     mut done: u64,
     part: &mut Part,
-    progress: &dyn Progress,
+    progress: &dyn FetchMonitor,
 ) -> Result<Result<(), Problem>, FetchError> {
     let mut body = response.into_body();
     if body.content_length().is_some_and(|length| done.saturating_add(length) > file.bytes) {

@@ -1,7 +1,7 @@
 //! Unpacking a `.tar.gz` that is not trusted.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs::{self, File},
     io::{self, BufReader, Read, Write},
     path::{Component, Path, PathBuf},
@@ -10,7 +10,14 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, EntryType};
 
-use super::FetchError;
+use super::{
+    durable::{create_folders, sync_folder},
+    error::FetchError,
+    hash::sha256_of,
+};
+
+/// The file that is written last into an unpacked folder: the SHA-256 of the archive.
+const MARK: &str = ".unpacked";
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +35,10 @@ impl Default for Limits {
     }
 }
 
-/// Unpacks `archive` to become the folder `into`, all of it or none. An existing `into` is replaced.
-/// Only plain files and folders are taken: an absolute path, a `..`, a link or anything special
-/// refuses the whole archive, and so does holding more than `limits`.
+/// Unpacks `archive` to become the folder `into`, all of it or none, also over a power cut: the
+/// folder is only what the archive holds if [`unpacked_from`] says so. An existing `into` is
+/// replaced. Only plain files and folders are taken: an absolute path, a `..`, a link or anything
+/// special refuses the whole archive, and so does holding more than `limits`.
 ///
 /// # Errors
 /// [`FetchError::Archive`] says what was refused; [`FetchError::Io`] for the file system.
@@ -40,24 +48,55 @@ pub fn unpack_tar_gz(archive: &Path, into: &Path, limits: Limits) -> Result<(), 
     name.push(".unpacking");
     let partial = into.with_file_name(name);
     remove(&partial)?;
-    fs::create_dir_all(&partial).map_err(FetchError::io("create", &partial))?;
-    if let Err(error) = unpack_into(archive, &partial, limits) {
+    create_folders(&partial)?;
+    let grown = unpack_into(archive, &partial, limits).and_then(|()| mark(archive, &partial));
+    if let Err(error) = grown {
         remove(&partial)?;
         return Err(error);
     }
     remove(into)?;
-    fs::rename(&partial, into).map_err(FetchError::io("rename to", into))
+    fs::rename(&partial, into).map_err(FetchError::io("rename to", into))?;
+    sync_folder(into.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))
+}
+
+/// The SHA-256 of the archive that `folder` was unpacked from, if it was unpacked to the end.
+/// A folder without this mark may be half of anything.
+pub fn unpacked_from(folder: &Path) -> Option<String> {
+    let mark = fs::read_to_string(folder.join(MARK)).ok()?;
+    let sha256 = mark.trim_end();
+    let whole = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+    whole.then(|| sha256.to_owned())
+}
+
+/// Writes the mark. All else in `folder` is on disk.
+fn mark(archive: &Path, folder: &Path) -> Result<(), FetchError> {
+    let (sha256, _) = sha256_of(archive)?;
+    let path = folder.join(MARK);
+    let write = || -> io::Result<()> {
+        let mut file = File::create_new(&path)?;
+        writeln!(file, "{sha256}")?;
+        file.sync_all()
+    };
+    write().map_err(FetchError::io("write", &path))?;
+    sync_folder(folder)
 }
 
 fn remove(folder: &Path) -> Result<(), FetchError> {
-    match fs::remove_dir_all(folder) {
+    let gone = |result: io::Result<()>| match result {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(FetchError::io("remove", folder)(error))
         }
         _ => Ok(()),
+    };
+    // The mark goes first: what is left by a power cut now must not pass for the whole.
+    if unpacked_from(folder).is_some() {
+        gone(fs::remove_file(folder.join(MARK)))?;
+        sync_folder(folder)?;
     }
+    gone(fs::remove_dir_all(folder))
 }
 
+/// Every file and folder is on disk when this returns.
 fn unpack_into(archive: &Path, folder: &Path, limits: Limits) -> Result<(), FetchError> {
     let refuse = |problem: String| FetchError::Archive { archive: archive.to_path_buf(), problem };
     let damaged = |error: io::Error| refuse(format!("damaged archive: {error}"));
@@ -69,6 +108,7 @@ fn unpack_into(archive: &Path, folder: &Path, limits: Limits) -> Result<(), Fetc
     let stream = MultiGzDecoder::new(BufReader::new(file)).take(stream_limit);
     let (mut entries, mut bytes) = (0, 0_u64);
     let mut seen = HashSet::new();
+    let mut folders = BTreeSet::from([folder.to_path_buf()]);
     let mut buffer = vec![0; 1 << 16];
     let mut tar = Archive::new(stream);
     for entry in tar.entries().map_err(damaged)? {
@@ -90,10 +130,14 @@ fn unpack_into(archive: &Path, folder: &Path, limits: Limits) -> Result<(), Fetc
         let Some(relative) = inside(&name) else {
             return Err(refuse(format!("`{}` would lie outside the folder", name.display())));
         };
+        if relative == Path::new(MARK) {
+            return Err(refuse(format!("holds `{MARK}`, which marks a folder as complete")));
+        }
         let path = folder.join(relative);
         match kind {
             EntryType::Directory => {
                 fs::create_dir_all(&path).map_err(FetchError::io("create", &path))?;
+                folders.extend(up_to(folder, &path));
             }
             EntryType::Regular | EntryType::Continuous => {
                 if !seen.insert(path.clone()) {
@@ -101,6 +145,7 @@ fn unpack_into(archive: &Path, folder: &Path, limits: Limits) -> Result<(), Fetc
                 }
                 if let Some(parent) = path.parent() {
                     fs::create_dir_all(parent).map_err(FetchError::io("create", parent))?;
+                    folders.extend(up_to(folder, parent));
                 }
                 let mut out = File::create_new(&path).map_err(FetchError::io("create", &path))?;
                 let mut missing = entry.size();
@@ -115,6 +160,7 @@ fn unpack_into(archive: &Path, folder: &Path, limits: Limits) -> Result<(), Fetc
                         }
                     }
                 }
+                out.sync_all().map_err(FetchError::io("write", &path))?;
             }
             _ => {
                 return Err(refuse(format!(
@@ -128,12 +174,18 @@ fn unpack_into(archive: &Path, folder: &Path, limits: Limits) -> Result<(), Fetc
     let mut rest = tar.into_inner();
     loop {
         match rest.read(&mut buffer) {
-            Ok(0) if rest.limit() > 0 => return Ok(()),
+            Ok(0) if rest.limit() > 0 => break,
             Ok(0) => return Err(refuse(format!("decompresses to more than {stream_limit} bytes"))),
             Ok(_) => {}
             Err(error) => return Err(damaged(error)),
         }
     }
+    folders.iter().try_for_each(|folder| sync_folder(folder))
+}
+
+/// `path` and the folders above it that are inside `folder`.
+fn up_to(folder: &Path, path: &Path) -> impl Iterator<Item = PathBuf> {
+    path.ancestors().take_while(move |above| *above != folder).map(Path::to_path_buf)
 }
 
 /// The path without `.` parts, if it stays inside the folder that it is relative to.

@@ -5,27 +5,30 @@
 //! pixels, white on black, as MNIST. Sample `i` of a split depends on the seed and `i` alone.
 //!
 //! ```
-//! use egru_data::glyphs::{self, GlyphsConfig};
-//! let splits = glyphs::load(&GlyphsConfig::default(), 1)?;
-//! let sample = splits.test.sample(123)?;
+//! use egru_data::{DatasetConfig, glyphs::GlyphsConfig};
+//! let splits = GlyphsConfig::default().load(None, 1)?;
+//! let sample = splits.test.sample(123, None)?;
 //! assert_eq!((sample.steps, sample.inputs.len()), (28, 28 * 28));
-//! assert_eq!(sample, splits.test.sample(123)?);
+//! assert_eq!(sample, splits.test.sample(123, None)?);
 //! # Ok::<(), egru_data::DataError>(())
 //! ```
 
 mod raster;
 mod strokes;
 
-use std::f32::consts::TAU;
+use std::{f32::consts::TAU, path::Path};
 
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DataError, Sample, Spec, Splits, Target,
+    config::DatasetConfig,
+    error::DataError,
     generated::{self, Generator, require},
+    sample::{Sample, Spec, Target},
     scan::{Permutation, Scan, ScanBy, digit_names},
+    splits::Splits,
 };
 use raster::Canvas;
 use strokes::{DIGITS, Point};
@@ -71,17 +74,21 @@ impl Default for GlyphsConfig {
     }
 }
 
-/// Generates the glyphs from `seed`.
-///
-/// # Errors
-/// [`DataError::Config`] and [`DataError::Empty`] name the setting or split.
-pub fn load(config: &GlyphsConfig, seed: u64) -> Result<Splits, DataError> {
-    let &GlyphsConfig { noise, distortion, train, valid, test, .. } = config;
-    require((0.0..=1.0).contains(&noise), "data.noise", noise, "use 0 to 1")?;
-    require((0.0..=2.0).contains(&distortion), "data.distortion", distortion, "use 0 to 2")?;
-    let scan = Scan::new(config.by, config.permutation, SIDE, SIDE)?;
-    let glyphs = Glyphs { scan, noise: noise as f32, distortion: distortion as f32 };
-    generated::splits(glyphs, [train, valid, test], seed)
+impl DatasetConfig for GlyphsConfig {
+    const NAME: &'static str = "glyphs";
+
+    /// Generates the samples from `seed`; there are no files.
+    ///
+    /// # Errors
+    /// [`DataError::Config`] and [`DataError::Empty`] name the setting or split.
+    fn load(&self, _root: Option<&Path>, seed: u64) -> Result<Splits, DataError> {
+        let &GlyphsConfig { noise, distortion, train, valid, test, .. } = self;
+        require((0.0..=1.0).contains(&noise), "data.noise", noise, "use 0 to 1")?;
+        require((0.0..=2.0).contains(&distortion), "data.distortion", distortion, "use 0 to 2")?;
+        let scan = Scan::new(self.by, self.permutation, SIDE, SIDE)?;
+        let glyphs = Glyphs { scan, noise: noise as f32, distortion: distortion as f32 };
+        generated::splits(glyphs, [train, valid, test], seed)
+    }
 }
 
 struct Glyphs {
