@@ -14,7 +14,10 @@
 //! `G` gates, `C` inputs, `H` units, `K` logits. Effective MACs follow NeuroBench (Yik et al. 2025): the products
 //! with two non-zero operands, biases not counted, graded events counted as multiply-accumulates. Weights
 //! count as non-zero; the element-wise products of the gates, `O(H)` a step, are left out of both figures. An event is charged
-//! when it is sent, also that of the last step. Measure in evaluation: dropped inputs are not counted as zeros.
+//! when it is sent, also that of the last step. What an encoder does is in neither figure: an embedding is a look-up,
+//! and the products of a convolution are dense. Measure in evaluation: dropped inputs are not counted as zeros.
+//!
+//! [`Network::count`](crate::Network::count) and [`Stack::count`](crate::Stack::count) make the reports.
 
 use std::fmt;
 
@@ -24,9 +27,7 @@ use burn::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Cell, CellError, CellSize, ModelOutput, Readout, SequenceModel, SequenceOutput, Stack, lengths,
-};
+use crate::CellError;
 
 /// Counts of one layer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -207,75 +208,6 @@ impl fmt::Display for ActivityReport {
     }
 }
 
-impl<C: Cell> Stack<C> {
-    /// Counts what the stack did with `x`: `layers` are the outputs of its forward pass, in its order.
-    pub fn activity(
-        &self,
-        x: &Tensor<3>,
-        layers: &[SequenceOutput],
-        lengths: Option<&[usize]>,
-    ) -> ActivityReport {
-        let x = self.order().swap(x.clone());
-        let [steps, batch, channels] = x.dims();
-        let pairs = lengths.map_or(steps * batch, |lengths| lengths.iter().sum()) as u64;
-        // What lies past a sample's end need not be zero in the input; in an output it is.
-        let x = match lengths {
-            None => x,
-            Some(lengths) => {
-                let valid = lengths::valid_steps(lengths, steps, &x.device());
-                x.mask_fill(valid.equal_elem(0.0).expand([steps, batch, channels]), 0.0)
-            }
-        };
-        let mut active_inputs = count_nonzero(x);
-        let layers = self.layers.iter().zip(layers).map(|(layer, output)| {
-            let CellSize { input, hidden: units, gates } = layer.cell.size();
-            let events = count_nonzero(output.y.clone());
-            let window = output
-                .events
-                .as_ref()
-                .map_or(pairs * units as u64, |events| count_nonzero(events.window.clone()));
-            LayerActivity {
-                inputs: input,
-                units,
-                gates,
-                steps: pairs,
-                active_inputs: std::mem::replace(&mut active_inputs, events),
-                events,
-                window,
-            }
-        });
-        ActivityReport {
-            samples: batch as u64,
-            layers: layers.collect(),
-            head: None,
-            footprint_bytes: footprint_bytes(self),
-        }
-    }
-}
-
-impl<C: Cell> SequenceModel<C> {
-    /// Counts what the model did with `x` `[T, B, C]` in the forward pass that gave `output`.
-    pub fn activity(
-        &self,
-        x: &Tensor<3>,
-        output: &ModelOutput<C::State>,
-        lengths: Option<&[usize]>,
-    ) -> ActivityReport {
-        let report = self.stack.activity(x, &output.layers, lengths);
-        let reads = match self.readout() {
-            Readout::PerStep => report.layers[0].steps,
-            Readout::LastOutput | Readout::LastTrace | Readout::MeanLogits => report.samples,
-        };
-        let head = HeadActivity {
-            inputs: self.stack.output_size(),
-            outputs: self.output_size(),
-            reads,
-            active_inputs: count_nonzero(output.read.clone().unsqueeze_dim(0)),
-        };
-        ActivityReport { head: Some(head), footprint_bytes: footprint_bytes(self), ..report }
-    }
-}
-
 /// Bytes of all parameters of a module.
 pub fn footprint_bytes(module: &impl Module) -> u64 {
     struct Bytes(u64);
@@ -296,12 +228,6 @@ pub fn footprint_bytes(module: &impl Module) -> u64 {
     let mut bytes = Bytes(0);
     module.visit(&mut bytes);
     bytes.0
-}
-
-/// Counts per channel on the device and adds them up here, so that no count overflows its type.
-fn count_nonzero(series: Tensor<3>) -> u64 {
-    let counts = series.detach().not_equal_elem(0.0).int().sum_dim(0).sum_dim(1);
-    counts.into_data().iter::<i64>().map(|count| count as u64).sum()
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {

@@ -6,12 +6,12 @@ use burn::{
     module::{Module, ModuleDisplay},
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, PathReport};
+use egru_ops::{Execution, PathReport, unstack};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    CellError, CellState, SequenceOptions, SequenceOutput, StepOutput,
-    sequence::{plain_path, time_loop},
+    CellError, CellState, SequenceOptions, SequenceOutput, StepOutput, lengths,
+    sequence::plain_path,
 };
 
 /// The constants of a cell as a recipe writes them. Refuse unknown keys with
@@ -44,7 +44,7 @@ pub struct CellSize {
 /// time loop, lengths, stacking, streaming, training, reports and checkpoints follow. A cell that has a
 /// faster way through a whole sequence overrides [`sequence`](Self::sequence) as well, with the same result.
 ///
-/// Tensors are time-first, `[T, B, C]`. Shapes are checked by [`Layer`](crate::Layer) before a cell sees them.
+/// Shapes are checked by [`Layer`](crate::Layer) before a cell sees them.
 pub trait Cell: Module + ModuleDisplay + Sync + 'static {
     /// The cell's name in recipes and reports, e.g. `egru`.
     const NAME: &'static str;
@@ -109,8 +109,9 @@ pub trait Cell: Module + ModuleDisplay + Sync + 'static {
         execution: Execution,
     ) -> Result<(StepOutput, Self::State), CellError>;
 
-    /// A whole sequence `[T, B, C]` from `state`: outputs, the state after each sample's last step, and which
-    /// form of the operations ran. By default the time loop over [`step`](Self::step).
+    /// A whole sequence `[T, B, C]` from `state`: outputs, with the series that
+    /// [`options.keep`](SequenceOptions::keep) asks for; the state after each sample's last step; and which form of
+    /// the operations ran. By default the time loop over [`step`](Self::step).
     ///
     /// # Errors
     /// Those of the operations that it calls.
@@ -121,7 +122,21 @@ pub trait Cell: Module + ModuleDisplay + Sync + 'static {
         draws: &Self::Draws,
         options: &SequenceOptions,
     ) -> Result<(SequenceOutput, Self::State, PathReport), CellError> {
-        time_loop(self, x, state, draws, options)
+        let (mut state, device) = (state, x.device());
+        let (projected, path) = self.project(x, options)?;
+        let mut outputs: Vec<StepOutput> = Vec::new();
+        for (t, x) in unstack(projected).into_iter().enumerate() {
+            let (mut output, mut new) = self.step(x, state.clone(), draws, t, options.execution)?;
+            if let Some(over) = lengths::over_at(options.lengths.as_deref(), t, &device) {
+                new = new.hold(state, &over);
+                if let Some(previous) = outputs.last() {
+                    output = output.past_end(previous, &over);
+                }
+            }
+            state = new;
+            outputs.push(output);
+        }
+        Ok((SequenceOutput::stack(outputs, options.keep), state, path))
     }
 
     /// Moves parameters back into their allowed range; to be called after every optimiser step.

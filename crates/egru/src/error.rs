@@ -49,6 +49,14 @@ pub enum CellError {
         /// What was asked for.
         wanted: &'static str,
     },
+    /// A series of a layer's output is needed that the forward pass did not keep.
+    #[error("{wanted} needs the series `{series}`, which was not kept; set `keep.{series}`")]
+    NotKept {
+        /// The series.
+        series: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+    },
     /// An operation refused its arguments.
     #[error(transparent)]
     Op(#[from] OpError),
@@ -100,4 +108,10 @@ pub(crate) fn check_positive(field: &str, value: f64) -> Result<(), CellError> {
         return Ok(());
     }
     Err(CellError::config(field, value, "a positive number"))
+}
+
+/// The value, or a panic with the error's message: what Burn's modules do in `init` and `forward`.
+#[track_caller]
+pub(crate) fn or_panic<T>(result: Result<T, CellError>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
 }

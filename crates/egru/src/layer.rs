@@ -1,66 +1,55 @@
-//! One layer: a cell with checked shapes and a choice of the input's order.
+//! One layer: a cell with checked shapes.
 
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
 use egru_ops::{Execution, PathReport};
-use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellError, CellState, SequenceOptions, SequenceOutput, StepOutput, lengths};
-
-/// Which axis of a batch of sequences comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// `[T, B, C]`: the order that cells compute in.
-    #[default]
-    TimeFirst,
-    /// `[B, T, C]`.
-    BatchFirst,
-}
-
-impl Order {
-    /// From this order to time-first, or back.
-    pub fn swap(self, series: Tensor<3>) -> Tensor<3> {
-        match self {
-            Self::TimeFirst => series,
-            Self::BatchFirst => series.swap_dims(0, 1),
-        }
-    }
-
-    pub(crate) fn swap_output(self, output: SequenceOutput) -> SequenceOutput {
-        match self {
-            Self::TimeFirst => output,
-            Self::BatchFirst => output.swap_order(),
-        }
-    }
-}
+use crate::{
+    Cell, CellError, CellState, SequenceOptions, SequenceOutput, StepOutput, error::or_panic,
+    lengths,
+};
 
 /// A recurrent layer.
 ///
 /// ```
 /// use burn::tensor::{Device, Distribution, Tensor};
-/// use egru::{Layer, Order, SequenceOptions, cells::Egru};
+/// use egru::{EgruConfig, Keep, SequenceOptions};
 ///
 /// let device = Device::flex();
-/// let layer = Layer::<Egru>::init(&Default::default(), 3, 8, &device)?.with_order(Order::BatchFirst);
-/// let x = Tensor::random([2, 5, 3], Distribution::Default, &device);
-/// let (output, state, _) = layer.forward(x, None, &SequenceOptions::with_lengths([5, 4]))?;
-/// assert_eq!(output.y.dims(), [2, 5, 8]);
+/// let layer = EgruConfig::new(3, 8).with_eps(2.0).init(&device);
+/// let x = Tensor::random([5, 2, 3], Distribution::Default, &device);
+/// let (y, state) = layer.forward(x.clone(), None);
+/// assert_eq!(y.dims(), [5, 2, 8]);
 /// assert_eq!(state.c.dims(), [2, 8]);
+///
+/// // The rest of the sequence continues from the state; samples may end earlier, and more may be asked for.
+/// let draws = layer.draw(5, 2);
+/// let options = SequenceOptions { keep: Keep::ALL, ..SequenceOptions::with_lengths([5, 4]) };
+/// let out = layer.forward_with(x, Some(state), &draws, &options)?;
+/// assert_eq!(out.output.c.expect("kept").dims(), [5, 2, 8]);
 /// # Ok::<(), egru::CellError>(())
 /// ```
 #[derive(Module, Debug)]
 pub struct Layer<C: Cell> {
     /// The cell.
     pub cell: C,
-    #[module(skip)]
-    order: Order,
+}
+
+/// What a layer gives for a batch of sequences.
+#[derive(Clone, Debug)]
+pub struct LayerOutput<S> {
+    /// The output, with the series that were asked for.
+    pub output: SequenceOutput,
+    /// The state after each sample's last step.
+    pub state: S,
+    /// Which form of the operations ran.
+    pub path: PathReport,
 }
 
 impl<C: Cell> Layer<C> {
-    /// A time-first layer of a new cell.
+    /// A layer of a new cell; for the cells of this crate [`LayerConfig`](crate::LayerConfig) reads better.
     ///
     /// # Errors
     /// As [`Cell::init`].
@@ -73,14 +62,9 @@ impl<C: Cell> Layer<C> {
         Ok(Self::new(C::init(config, input, hidden, device)?))
     }
 
-    /// A time-first layer of this cell.
+    /// A layer of this cell.
     pub fn new(cell: C) -> Self {
-        Self { cell, order: Order::TimeFirst }
-    }
-
-    /// The layer with inputs and outputs in another order.
-    pub fn with_order(self, order: Order) -> Self {
-        Self { order, ..self }
+        Self { cell }
     }
 
     /// Draws the random masks of one sequence. Training means that the parameters are on an autodiff device.
@@ -88,34 +72,29 @@ impl<C: Cell> Layer<C> {
         self.cell.draw(steps, batch, self.cell.device().is_autodiff())
     }
 
-    /// Runs a batch of sequences, with fresh draws, from `state` or from the zero state. All tensors are in the
-    /// layer's order, `options.x_needs_grad` too.
+    /// Runs a batch of sequences `[T, B, C]`, with fresh draws, from `state` or from the zero state: the output
+    /// `[T, B, H]` and the state after the last step.
+    ///
+    /// # Panics
+    /// Where [`forward_with`](Self::forward_with) gives an error, with its message.
+    pub fn forward(&self, x: Tensor<3>, state: Option<C::State>) -> (Tensor<3>, C::State) {
+        let [steps, batch, _] = x.dims();
+        let draws = self.draw(steps, batch);
+        let out = or_panic(self.forward_with(x, state, &draws, &SequenceOptions::default()));
+        (out.output.y, out.state)
+    }
+
+    /// Runs a batch of sequences `[T, B, C]` with the given draws, from `state` or from the zero state.
     ///
     /// # Errors
     /// [`CellError`] when shapes or lengths do not fit; else as [`Cell::sequence`].
-    pub fn forward(
-        &self,
-        x: Tensor<3>,
-        state: Option<C::State>,
-        options: &SequenceOptions,
-    ) -> Result<(SequenceOutput, C::State, PathReport), CellError> {
-        let [steps, batch, _] = self.order.swap(x.clone()).dims();
-        let state = state.unwrap_or_else(|| self.cell.zero_state(batch));
-        self.forward_with(x, state, &self.draw(steps, batch), options)
-    }
-
-    /// Runs a batch of sequences with the given draws.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
     pub fn forward_with(
         &self,
         x: Tensor<3>,
-        state: C::State,
+        state: Option<C::State>,
         draws: &C::Draws,
         options: &SequenceOptions,
-    ) -> Result<(SequenceOutput, C::State, PathReport), CellError> {
-        let x = self.order.swap(x);
+    ) -> Result<LayerOutput<C::State>, CellError> {
         let [steps, batch, channels] = x.dims();
         for (field, size) in [("steps", steps), ("batch", batch)] {
             if size == 0 {
@@ -125,16 +104,14 @@ impl<C: Cell> Layer<C> {
         let input = self.cell.size().input;
         CellError::check_shape("x", x.dims(), [("T", steps), ("B", batch), ("C", input)])?;
         lengths::check(options.lengths.as_deref(), steps, batch)?;
+        let state = state.unwrap_or_else(|| self.cell.zero_state(batch));
         self.check_state(&state, batch)?;
-        let mut options = options.clone();
-        if let Some(needs) = options.x_needs_grad.take() {
-            let needs = self.order.swap(needs);
+        if let Some(needs) = &options.x_needs_grad {
             let expected = [("T", steps), ("B", batch), ("C", channels)];
             CellError::check_shape("x_needs_grad", needs.dims(), expected)?;
-            options.x_needs_grad = Some(needs);
         }
-        let (output, state, path) = self.cell.sequence(x, state, draws, &options)?;
-        Ok((self.order.swap_output(output), state, path))
+        let (output, state, path) = self.cell.sequence(x, state, draws, options)?;
+        Ok(LayerOutput { output: output.only(options.keep), state, path })
     }
 
     /// One step of one batch, `[B, C]`, for streaming; `t` picks the step in `draws`. Step after step, it gives
@@ -160,7 +137,7 @@ impl<C: Cell> Layer<C> {
 
     /// The layer with its cell [constrained](Cell::constrain).
     pub fn constrain(self) -> Self {
-        Self { cell: self.cell.constrain(), ..self }
+        Self { cell: self.cell.constrain() }
     }
 
     fn check_state(&self, state: &C::State, batch: usize) -> Result<(), CellError> {

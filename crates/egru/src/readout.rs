@@ -1,6 +1,7 @@
 //! What the head reads of a layer's output over a sequence.
 
 use burn::tensor::Tensor;
+use egru_ops::Keep;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -23,6 +24,8 @@ pub enum Readout {
     PerStep,
 }
 
+const TRACE: &str = "the read-out `last-trace`";
+
 /// What a [`Readout`] takes from a layer.
 #[derive(Clone, Debug)]
 pub struct Features {
@@ -33,17 +36,25 @@ pub struct Features {
 }
 
 impl Readout {
-    /// Reads a time-first output `[T, B, H]` of sequences with these lengths.
+    /// The series that [`read`](Self::read) takes beside `y`; those that only spare gradients in training alone.
+    pub fn keep(self, training: bool) -> Keep {
+        match self {
+            Self::LastOutput | Self::PerStep => Keep { window: training, ..Keep::OUTPUT },
+            Self::LastTrace => Keep { trace: true, ..Keep::OUTPUT },
+            Self::MeanLogits => Keep::OUTPUT,
+        }
+    }
+
+    /// Reads the output `[T, B, H]` of sequences with these lengths. Without the window all gradients are wanted.
     ///
     /// # Errors
-    /// [`CellError::NoEvents`] if a dense cell is asked for its trace.
+    /// [`CellError::NoEvents`] if a dense cell is asked for its trace, [`CellError::NotKept`] if it was not kept.
     pub fn read(
         self,
         output: &SequenceOutput,
         lengths: Option<&[usize]>,
     ) -> Result<Features, CellError> {
-        let events = output.events.as_ref();
-        let window = events.map(|events| events.window.clone());
+        let window = output.window();
         let [steps, batch, hidden] = output.y.dims();
         let flat = |series: Tensor<3>| series.reshape([steps * batch, hidden]);
         let last = |series: Tensor<3>| at_last_step(series, lengths);
@@ -51,7 +62,7 @@ impl Readout {
         Ok(match self {
             Self::LastOutput => Features { values: last(y), needs_grad: window.map(last) },
             Self::LastTrace => {
-                let trace = events.map(|events| events.trace.clone()).ok_or_else(no_trace)?;
+                let trace = output.event_series("trace", TRACE, |events| &events.trace)?;
                 Features { values: last(trace), needs_grad: None }
             }
             Self::MeanLogits => Features { values: mean_over_steps(y, lengths), needs_grad: None },
@@ -66,14 +77,11 @@ impl Readout {
     pub fn read_step(self, output: &StepOutput) -> Result<Tensor<2>, CellError> {
         match self {
             Self::LastTrace => {
-                let events = output.events.as_ref().ok_or_else(no_trace)?;
+                let events = output.events.as_ref();
+                let events = events.ok_or(CellError::NoEvents { wanted: TRACE })?;
                 Ok(events.trace.clone())
             }
             Self::LastOutput | Self::MeanLogits | Self::PerStep => Ok(output.y.clone()),
         }
     }
-}
-
-fn no_trace() -> CellError {
-    CellError::NoEvents { wanted: "the read-out `last-trace`" }
 }

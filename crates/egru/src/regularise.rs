@@ -14,11 +14,11 @@ use burn::tensor::Tensor;
 
 use crate::{CellError, SequenceOutput, lengths::valid_steps};
 
-/// Squared distance of each layer's activity from `target` (a share of units, e.g. 0.05), `[1]`. Outputs are
-/// time-first, bottom layer first.
+/// Squared distance of each layer's activity from `target` (a share of units, e.g. 0.05), `[1]`. The outputs,
+/// bottom layer first, must have kept `o`.
 ///
 /// # Errors
-/// [`CellError::NoEvents`] for the outputs of a dense cell.
+/// [`CellError::NoEvents`] for the outputs of a dense cell, [`CellError::NotKept`] without `o`.
 pub fn activity(
     layers: &[SequenceOutput],
     target: f64,
@@ -26,18 +26,18 @@ pub fn activity(
 ) -> Result<Tensor<1>, CellError> {
     let wanted = "the activity regulariser";
     let terms = layers.iter().map(|layer| {
-        let events = layer.events.as_ref().ok_or(CellError::NoEvents { wanted })?;
-        Ok((mean(events.o.clone(), lengths) - target).square())
+        let o = layer.event_series("o", wanted, |events| &events.o)?;
+        Ok((mean(o, lengths) - target).square())
     });
     average(terms, wanted)
 }
 
 /// Mean of each layer's state above a line `margin` below its threshold, `[1]`: its gradient pushes
-/// all states down evenly. `thresholds` are those of
+/// all states down evenly. The outputs must have kept `c`; `thresholds` are those of
 /// [`Stack::thresholds`](crate::Stack::thresholds).
 ///
 /// # Errors
-/// [`CellError::NoEvents`] for the outputs of a dense cell.
+/// [`CellError::NoEvents`] for the outputs of a dense cell, [`CellError::NotKept`] without `c`.
 pub fn state(
     layers: &[SequenceOutput],
     thresholds: &[Option<Tensor<1>>],
@@ -48,7 +48,8 @@ pub fn state(
     let terms = layers.iter().zip(thresholds).map(|(layer, theta)| {
         let theta = theta.clone().ok_or(CellError::NoEvents { wanted })?;
         let line = theta.detach() - margin;
-        Ok(mean(layer.c.clone() - line.unsqueeze(), lengths))
+        let c = layer.c.clone().ok_or(CellError::NotKept { series: "c", wanted })?;
+        Ok(mean(c - line.unsqueeze(), lengths))
     });
     average(terms, wanted)
 }

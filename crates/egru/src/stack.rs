@@ -4,11 +4,12 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, PathReport};
+use egru_ops::{Execution, Keep, PathReport};
 
 use crate::{
-    Cell, CellError, Layer, Order, SequenceOptions, SequenceOutput, StackState, StepOutput,
-    dropout, error::check_drop,
+    Cell, CellError, Layer, SequenceOptions, SequenceOutput, StackState, StepOutput, dropout,
+    error::{check_drop, or_panic},
+    sequence::union,
 };
 
 /// A stack of layers of one kind of cell; the output of each is the input of the next.
@@ -20,8 +21,6 @@ pub struct Stack<C: Cell> {
     /// The layers, bottom first.
     pub layers: Vec<Layer<C>>,
     dropout: f64,
-    #[module(skip)]
-    order: Order,
 }
 
 /// The random masks of one sequence.
@@ -36,7 +35,7 @@ pub struct StackDraws<D> {
 /// What a stack gives for a batch of sequences.
 #[derive(Clone, Debug)]
 pub struct StackOutput<S> {
-    /// The output of each layer, bottom first, before dropout.
+    /// The output of each layer, bottom first, before dropout, with the series that were asked for.
     pub layers: Vec<SequenceOutput>,
     /// The state after each sample's last step.
     pub state: StackState<S>,
@@ -44,8 +43,15 @@ pub struct StackOutput<S> {
     pub path: PathReport,
 }
 
+impl<S> StackOutput<S> {
+    /// The output of the last layer.
+    pub fn top(&self) -> &SequenceOutput {
+        &self.layers[self.layers.len() - 1]
+    }
+}
+
 impl<C: Cell> Stack<C> {
-    /// A time-first stack with `layers` units per layer, bottom first, and variational dropout of the given
+    /// A stack with `layers` units per layer, bottom first, and variational dropout of the given
     /// probability between layers.
     ///
     /// # Errors
@@ -64,17 +70,7 @@ impl<C: Cell> Stack<C> {
         let inputs = std::iter::once(input).chain(layers.iter().copied());
         let layers =
             inputs.zip(layers).map(|(input, &hidden)| Layer::init(cell, input, hidden, device));
-        Ok(Self { layers: layers.collect::<Result<_, _>>()?, dropout, order: Order::TimeFirst })
-    }
-
-    /// The stack with inputs and outputs in another order.
-    pub fn with_order(self, order: Order) -> Self {
-        Self { order, ..self }
-    }
-
-    /// The order of inputs and outputs.
-    pub fn order(&self) -> Order {
-        self.order
+        Ok(Self { layers: layers.collect::<Result<_, _>>()?, dropout })
     }
 
     /// Input channels of the first layer.
@@ -113,53 +109,72 @@ impl<C: Cell> Stack<C> {
         }
     }
 
-    /// Runs a batch of sequences `[T, B, C]` (or `[B, T, C]`, as the stack's order says), with fresh draws,
-    /// from `state` or from the zero state.
+    /// Runs a batch of sequences `[T, B, C]`, with fresh draws, from `state` or from the zero state: the output of
+    /// the last layer `[T, B, H]`, and the state after the last step.
     ///
-    /// # Errors
-    /// [`CellError`] when shapes or lengths do not fit, or an operation refuses.
+    /// # Panics
+    /// Where [`forward_with`](Self::forward_with) gives an error, with its message.
     pub fn forward(
         &self,
         x: Tensor<3>,
         state: Option<StackState<C::State>>,
-        options: &SequenceOptions,
-    ) -> Result<StackOutput<C::State>, CellError> {
-        let [steps, batch, _] = self.order.swap(x.clone()).dims();
-        let state = state.unwrap_or_else(|| self.zero_state(batch));
-        self.forward_with(x, state, &self.draw(steps, batch), options)
+    ) -> (Tensor<3>, StackState<C::State>) {
+        let [steps, batch, _] = x.dims();
+        let draws = self.draw(steps, batch);
+        let out = or_panic(self.forward_with(x, state, &draws, &SequenceOptions::default()));
+        (out.top().y.clone(), out.state)
     }
 
-    /// Runs a batch of sequences with the given draws.
+    /// Runs a batch of sequences `[T, B, C]` with the given draws, from `state` or from the zero state.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// [`CellError`] when shapes or lengths do not fit, or an operation refuses.
     pub fn forward_with(
         &self,
         x: Tensor<3>,
-        state: StackState<C::State>,
+        state: Option<StackState<C::State>>,
         draws: &StackDraws<C::Draws>,
         options: &SequenceOptions,
     ) -> Result<StackOutput<C::State>, CellError> {
+        self.forward_for(x, state, draws, options, Keep::OUTPUT)
+    }
+
+    /// [`forward_with`](Self::forward_with) for a reader of the last layer, who needs these series of it too.
+    pub(crate) fn forward_for(
+        &self,
+        x: Tensor<3>,
+        state: Option<StackState<C::State>>,
+        draws: &StackDraws<C::Draws>,
+        options: &SequenceOptions,
+        reader: Keep,
+    ) -> Result<StackOutput<C::State>, CellError> {
+        let state = state.unwrap_or_else(|| self.zero_state(x.dims()[1]));
         self.check_state(&state)?;
-        let mut input = self.order.swap(x);
-        let mut needs_grad = options.x_needs_grad.clone().map(|needs| self.order.swap(needs));
+        // The windows between layers spare gradients, of which there are none in evaluation.
+        let between =
+            Keep { window: x.is_autodiff() || self.device().is_autodiff(), ..Keep::OUTPUT };
+        let last = self.layers.len() - 1;
+        let mut input = x;
+        let mut needs_grad = options.x_needs_grad.clone();
         let (mut outputs, mut states, mut path) = (Vec::new(), Vec::new(), None);
         for (k, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
             let mask = draws.dropout[k].as_ref();
-            let options = SequenceOptions {
+            let above = if k == last { reader } else { between };
+            let layer_options = SequenceOptions {
                 lengths: options.lengths.clone(),
                 // A dropped event has no effect above, hence no gradient from there.
                 x_needs_grad: needs_grad.map(|needs| dropout::apply(needs, mask)),
                 execution: options.execution,
+                keep: union(options.keep, above),
             };
             let dropped = dropout::apply(input, mask);
-            let (output, state, ran) =
-                layer.forward_with(dropped, state, &draws.cells[k], &options)?;
-            input = output.y.clone();
-            needs_grad = output.events.as_ref().map(|events| events.window.clone());
-            outputs.push(self.order.swap_output(output));
-            states.push(state);
-            path = Some(ran);
+            let out = layer.forward_with(dropped, Some(state), &draws.cells[k], &layer_options)?;
+            input = out.output.y.clone();
+            needs_grad = if k == last { None } else { out.output.window() };
+            let kept = if k == last { layer_options.keep } else { options.keep };
+            outputs.push(out.output.only(kept));
+            states.push(out.state);
+            path = Some(out.path);
         }
         let path = path.expect("a stack has at least one layer");
         Ok(StackOutput { layers: outputs, state: StackState { layers: states }, path })
@@ -170,7 +185,7 @@ impl<C: Cell> Stack<C> {
     /// [`forward_with`](Self::forward_with) gives.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// As [`forward_with`](Self::forward_with).
     pub fn step(
         &self,
         x: Tensor<2>,

@@ -18,11 +18,12 @@ use egru_ops::{EgruInputs, EgruState, Execution, Keep, PathReport, Zoneout};
 
 use super::{EventConfig, GatedDraws, GatedWeights};
 use crate::{
-    Cell, CellError, CellSize, SequenceOptions, SequenceOutput, StepOutput, events::Threshold,
-    sequence::EventOutput,
+    Cell, CellError, CellSize, SequenceOptions, SequenceOutput, StepOutput,
+    events::Threshold,
+    sequence::{EventOutput, EventSeries},
 };
 
-const KEPT: &str = "asked for by `inputs`";
+const KEPT: &str = "asked for by `step`";
 
 crate::cell_state!(EgruState { c, y, trace });
 
@@ -36,14 +37,14 @@ pub struct Egru {
 }
 
 impl Egru {
-    /// The operation's inputs for `x` `[T, B, C]`: every sample runs to the end, all gradients are
-    /// wanted, and all series kept.
+    /// The operation's inputs for `x` `[T, B, C]`: every sample runs to the end, and all gradients are wanted.
     fn inputs(
         &self,
         x: Tensor<3>,
         state: EgruState,
         draws: &GatedDraws,
         zoneout: Zoneout,
+        keep: Keep,
     ) -> EgruInputs {
         EgruInputs {
             x,
@@ -56,7 +57,7 @@ impl Egru {
             zoneout,
             lengths: None,
             x_needs_grad: None,
-            keep: Keep::ALL,
+            keep,
         }
     }
 }
@@ -104,7 +105,9 @@ impl Cell for Egru {
         t: usize,
         execution: Execution,
     ) -> Result<(StepOutput, EgruState), CellError> {
-        let inputs = self.inputs(x.unsqueeze_dim(0), state, draws, draws.zoneout_at(t));
+        // The state after the step has the others.
+        let keep = Keep { o: true, window: true, ..Keep::OUTPUT };
+        let inputs = self.inputs(x.unsqueeze_dim(0), state, draws, draws.zoneout_at(t), keep);
         let (out, _) = egru_ops::egru_step(inputs, self.threshold.params(), execution)?;
         let state = out.state.clone();
         let events = EventOutput {
@@ -125,16 +128,12 @@ impl Cell for Egru {
         let inputs = EgruInputs {
             lengths: options.lengths.clone(),
             x_needs_grad: options.x_needs_grad.clone(),
-            ..self.inputs(x, state, draws, draws.zoneout.clone())
+            ..self.inputs(x, state, draws, draws.zoneout.clone(), options.keep)
         };
         let (out, path) =
             egru_ops::egru_sequence(inputs, self.threshold.params(), options.execution)?;
-        let events = EventOutput {
-            o: out.o.expect(KEPT),
-            trace: out.trace.expect(KEPT),
-            window: out.window.expect(KEPT),
-        };
-        let output = SequenceOutput { y: out.y, c: out.c.expect(KEPT), events: Some(events) };
+        let events = EventSeries { o: out.o, trace: out.trace, window: out.window };
+        let output = SequenceOutput { y: out.y, c: out.c, events: Some(events) };
         Ok((output, out.state, path))
     }
 
