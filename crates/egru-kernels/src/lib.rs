@@ -48,12 +48,13 @@
 
 mod activations;
 mod backward;
-mod compiled;
 mod dense;
+mod element;
 mod error;
 mod events;
 mod float;
 mod forward;
+mod forward_steps;
 mod gates;
 mod input;
 mod lanes;
@@ -74,6 +75,7 @@ mod view;
 mod walk;
 
 pub use backward::{StepGradients, egru_backward, egru_backward_steps};
+pub use element::Element;
 pub use error::ShapeError;
 pub use float::Float;
 pub use forward::egru_forward;

@@ -56,6 +56,11 @@ pub(crate) fn live_input<'a, F: Float>(dims: Dims, inputs: &Inputs<'a, F>) -> Co
     Cow::Owned(x)
 }
 
+/// Values per step and sample of [`Tape::gates`]: the three gates and the recurrent part of the candidate.
+pub(crate) fn tape_width(hidden: usize) -> usize {
+    4 * hidden
+}
+
 /// Steps of one sample.
 #[inline(always)]
 pub(crate) fn length<F>(dims: Dims, inputs: &Inputs<F>, sample: usize) -> usize {

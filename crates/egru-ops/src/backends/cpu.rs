@@ -13,8 +13,8 @@ use crate::egru_sequence::{
 use crate::event_linear::{LinearGradients, LinearInputs};
 
 /// A number type of the kernels.
-pub(super) trait CpuFloat: kernels::Float + Element + bytemuck::Pod {}
-impl<F: kernels::Float + Element + bytemuck::Pod> CpuFloat for F {}
+pub(super) trait CpuFloat: kernels::Element + Element + bytemuck::Pod {}
+impl<F: kernels::Element + Element + bytemuck::Pod> CpuFloat for F {}
 
 /// A backend whose tensors are memory of this process.
 pub(super) trait CpuBackend: Backend {
