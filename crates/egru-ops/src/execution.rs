@@ -1,9 +1,9 @@
-//! The choice between an operation's forms, and the report of what ran.
+//! How an operation is to be executed, and the report of what ran.
 
 use burn::tensor::{DType, Device};
 use egru_kernels::Products;
 
-use crate::{OpError, backends};
+use crate::device;
 
 /// The form of an operation that a caller asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct PathReport {
 impl PathReport {
     /// The report of what runs on plain tensor operations on `device`, and why.
     pub fn naive(device: &Device, reason: impl Into<String>) -> Self {
-        Self { path: Path::Naive, backend: backends::name(device), reason: reason.into() }
+        Self { path: Path::Naive, backend: device::name(device), reason: reason.into() }
     }
 }
 
@@ -98,38 +98,5 @@ impl Execution {
     /// The fused form, with the given products.
     pub fn fused(products: Products) -> Self {
         Self { path: PathChoice::Fused, products, ..Self::default() }
-    }
-
-    /// Decides between the forms on `device`.
-    pub(crate) fn resolve(
-        self,
-        operation: &'static str,
-        device: &Device,
-        dtype: DType,
-    ) -> Result<PathReport, OpError> {
-        let name = backends::name(device);
-        if !backends::computes(device, dtype) {
-            return Err(OpError::Precision {
-                operation,
-                backend: name,
-                dtype: format!("{dtype:?}"),
-            });
-        }
-        if let Some(narrow) = self.weights.dtype()
-            && !(self.path != PathChoice::Naive && backends::narrows_weights(device, narrow))
-        {
-            let dtype = format!("weights of type {narrow:?}");
-            return Err(OpError::Precision { operation, backend: name, dtype });
-        }
-        let (path, reason) = match (self.path, backends::no_kernels(device, dtype)) {
-            (PathChoice::Naive, _) => (Path::Naive, "asked for".to_owned()),
-            (PathChoice::Fused, None) => (Path::Fused, "asked for".to_owned()),
-            (PathChoice::Fused, Some(reason)) => {
-                return Err(OpError::PathUnavailable { operation, reason });
-            }
-            (PathChoice::Auto, None) => (Path::Fused, "the backend has kernels".to_owned()),
-            (PathChoice::Auto, Some(reason)) => (Path::Naive, reason),
-        };
-        Ok(PathReport { path, backend: name, reason })
     }
 }

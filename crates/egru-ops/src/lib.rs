@@ -31,9 +31,13 @@
 
 mod backends;
 mod check;
+mod choice;
+mod device;
 mod error;
 mod execution;
 mod heaviside;
+mod maybe;
+mod routes;
 mod series;
 
 pub mod egru_sequence;

@@ -5,12 +5,12 @@ use burn::tensor::{DType, Element};
 use egru_kernels as kernels;
 use kernels::{Cotangents, Dims, Inputs, LastCotangents, LinearWanted, Wanted, Zoneout};
 
-use super::Maybe;
 use crate::egru_sequence::{
     EgruSequenceBackend, SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs,
     SequenceSettings, SequenceTape,
 };
 use crate::event_linear::{LinearGradients, LinearInputs};
+use crate::maybe::Maybe;
 
 /// A number type of the kernels.
 pub(super) trait CpuFloat: kernels::Element + Element + bytemuck::Pod {}

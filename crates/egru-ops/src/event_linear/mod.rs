@@ -9,7 +9,9 @@ pub(crate) use op::{LinearGradients, LinearInputs};
 
 use burn::tensor::Tensor;
 
-use crate::{Execution, OpError, Path, PathReport, check::Check};
+use crate::check::Check;
+use crate::choice::choose;
+use crate::{Execution, OpError, Path, PathReport};
 
 const OPERATION: &str = "event_linear";
 
@@ -55,7 +57,7 @@ pub fn event_linear(
             });
         }
     }
-    let report = execution.resolve(OPERATION, &events.device(), events.dtype())?;
+    let report = choose(execution, OPERATION, &events.device(), events.dtype())?;
     let out = match report.path {
         Path::Naive => naive(events, weight, bias),
         Path::Fused => op::event_linear(events, weight, bias, needs_grad, execution),
