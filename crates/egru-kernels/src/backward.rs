@@ -1,18 +1,19 @@
 //! One EGRU sequence backward.
 //!
-//! The steps are walked once, from the last to the first, for the gradients by the gates (`walk`). Those
+//! The steps are walked once, from the last to the first, for the gradients by the gates (`backward_steps`). Those
 //! of weights and input follow from the gates of all steps at once.
 
 use std::ops::Range;
 
+use crate::arguments::check_inputs;
+use crate::backward_steps::Walk;
 use crate::element::Element;
 use crate::error::{check, check_option};
 use crate::linear::operand_gradient;
 use crate::phases::{Clock, Phase};
 use crate::scratch::{Memory, copied};
-use crate::sequence::{check_inputs, length, live_input, tape_width};
+use crate::steps::{length, live_input, tape_width};
 use crate::view::{View, ViewMut};
-use crate::walk::Walk;
 use crate::{Cotangents, Dims, EgruParams, Gradients, Inputs, Products, ShapeError, Tape, Wanted};
 
 /// Gradients of one sequence, from the same `dims`, `params` and `inputs` that

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
+use crate::backward_steps::{self, Walk};
 use crate::forward_steps::{self, Forward};
 use crate::matmul::{self, Operand};
 use crate::view::{View, ViewMut};
-use crate::walk::{self, Walk};
 use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products};
 
 /// Makes a trait of methods that are functions for any element type, and implements it for both types.
@@ -39,7 +39,7 @@ compiled! {
         gates: &mut [Self],
         grads: &Cotangents<Self>,
         products: Products,
-    ) -> Walk<Self> = walk::walk;
+    ) -> Walk<Self> = backward_steps::walk;
 
     fn product(
         sparse: View<'_, Self>,

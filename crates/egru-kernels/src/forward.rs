@@ -1,11 +1,12 @@
 //! One EGRU sequence forward.
 
+use crate::arguments::check_inputs;
+use crate::choice::Product;
 use crate::element::Element;
 use crate::events::{Blocks, Board};
 use crate::forward_steps::Forward;
-use crate::plan::Product;
 use crate::scratch::{Memory, copied};
-use crate::sequence::{check_inputs, length, units_of_members};
+use crate::steps::{length, units_of_members};
 use crate::team::{Barrier, Shared};
 use crate::{Dims, EgruParams, Inputs, Keep, Outputs, Products, ShapeError, State, Tape};
 

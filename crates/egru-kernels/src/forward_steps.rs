@@ -9,14 +9,14 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::activations::Activations;
+use crate::choice::Product;
 use crate::events::{Blocks, Board, CHUNK, Lists};
 use crate::gates::GateProduct;
 use crate::input::InputProduct;
 use crate::lanes::{load, registers, store};
 use crate::phases::{Clock, Phase};
-use crate::plan::Product;
 use crate::product::tile_units;
-use crate::sequence::{length, share_of_new};
+use crate::steps::{length, share_of_new};
 use crate::team::{self, Barrier, Shared};
 use crate::view::View;
 use crate::{Dims, Float, Inputs, Keep, Products, simd};

@@ -47,7 +47,10 @@
 //! ```
 
 mod activations;
+mod arguments;
 mod backward;
+mod backward_steps;
+mod choice;
 mod dense;
 mod element;
 mod error;
@@ -66,15 +69,15 @@ mod phases;
 mod plan;
 mod product;
 mod scratch;
-mod sequence;
 mod simd;
+mod steps;
 mod team;
 mod tiles;
 mod types;
 mod view;
-mod walk;
 
 pub use backward::{StepGradients, egru_backward, egru_backward_steps};
+pub use choice::{Products, UnknownProducts};
 pub use element::Element;
 pub use error::ShapeError;
 pub use float::Float;

@@ -1,8 +1,8 @@
 //! A linear layer whose operand is sparse: the building block of any event-based cell.
 
+use crate::choice::Product;
 use crate::element::Element;
 use crate::error::{check, check_option, volume};
-use crate::plan::Product;
 use crate::scratch::Memory;
 use crate::view::{View, ViewMut};
 use crate::{Products, ShapeError};
