@@ -18,7 +18,7 @@ use egru_kernels::EgruParams;
 
 use crate::check::Check;
 use crate::choice::choose;
-use crate::{Execution, OpError, Path, PathReport};
+use crate::{Execution, Form, FormReport, OpError};
 
 const OPERATION: &str = "egru_sequence";
 
@@ -41,12 +41,12 @@ pub fn egru_sequence(
     inputs: EgruInputs,
     params: &EgruParams,
     execution: Execution,
-) -> Result<(EgruOutputs, PathReport), OpError> {
+) -> Result<(EgruOutputs, FormReport), OpError> {
     validate(&inputs, params)?;
     let report = choose(execution, OPERATION, &inputs.x.device(), inputs.x.dtype())?;
-    let outputs = match report.path {
-        Path::Naive => naive::egru_sequence(inputs, params),
-        Path::Fused => op::egru_sequence(inputs, params, execution),
+    let outputs = match report.form {
+        Form::Naive => naive::egru_sequence(inputs, params),
+        Form::Fused => op::egru_sequence(inputs, params, execution),
     };
     Ok((outputs, report))
 }
@@ -60,7 +60,7 @@ pub fn egru_step(
     inputs: EgruInputs,
     params: &EgruParams,
     execution: Execution,
-) -> Result<(EgruStepOutputs, PathReport), OpError> {
+) -> Result<(EgruStepOutputs, FormReport), OpError> {
     let steps = inputs.x.dims()[0];
     if steps != 1 {
         return Err(OpError::Argument {

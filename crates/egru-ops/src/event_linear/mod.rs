@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 
 use crate::check::Check;
 use crate::choice::choose;
-use crate::{Execution, OpError, Path, PathReport};
+use crate::{Execution, Form, FormReport, OpError};
 
 const OPERATION: &str = "event_linear";
 
@@ -36,7 +36,7 @@ pub fn event_linear(
     bias: Option<Tensor<1>>,
     needs_grad: Option<Tensor<2>>,
     execution: Execution,
-) -> Result<(Tensor<2>, PathReport), OpError> {
+) -> Result<(Tensor<2>, FormReport), OpError> {
     let check = Check { operation: OPERATION, dtype: events.dtype() };
     let [n, k] = events.dims();
     let m = weight.dims()[1];
@@ -58,9 +58,9 @@ pub fn event_linear(
         }
     }
     let report = choose(execution, OPERATION, &events.device(), events.dtype())?;
-    let out = match report.path {
-        Path::Naive => naive(events, weight, bias),
-        Path::Fused => op::event_linear(events, weight, bias, needs_grad, execution),
+    let out = match report.form {
+        Form::Naive => naive(events, weight, bias),
+        Form::Fused => op::event_linear(events, weight, bias, needs_grad, execution),
     };
     Ok((out, report))
 }

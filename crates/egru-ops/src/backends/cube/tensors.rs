@@ -9,7 +9,7 @@ use burn_cubecl::{
 };
 use cubecl::prelude::*;
 
-use crate::Weights;
+use crate::WeightType;
 use crate::maybe::Maybe;
 
 /// The number type of a tensor, as kernels are told it.
@@ -52,7 +52,7 @@ pub(super) fn reshape(tensor: CubeTensor, shape: &[usize]) -> CubeTensor {
 }
 
 /// A weight matrix in the number type in which kernels shall read it.
-pub(super) fn narrowed(weight: CubeTensor, weights: Weights) -> CubeTensor {
+pub(super) fn narrowed(weight: CubeTensor, weights: WeightType) -> CubeTensor {
     let weight = into_contiguous(weight);
     match weights.dtype() {
         Some(dtype) => into_contiguous(kernel::cast(weight, dtype)),
@@ -61,7 +61,7 @@ pub(super) fn narrowed(weight: CubeTensor, weights: Weights) -> CubeTensor {
 }
 
 /// The same for the products of the library, which take both sides in one type: rounded, but as wide as before.
-pub(super) fn rounded(weight: CubeTensor, weights: Weights) -> CubeTensor {
+pub(super) fn rounded(weight: CubeTensor, weights: WeightType) -> CubeTensor {
     let wide = weight.dtype;
     kernel::cast(narrowed(weight, weights), wide)
 }
