@@ -51,6 +51,7 @@
 //! ```
 
 mod agreement;
+mod calibration;
 mod compare;
 mod division;
 mod error;
@@ -58,6 +59,7 @@ mod linear;
 mod machine;
 mod measure;
 mod memory;
+mod numbers;
 mod outcome;
 mod problem;
 mod record;
@@ -69,13 +71,14 @@ mod work;
 mod workload;
 
 pub use agreement::Check;
+pub use calibration::Measured;
 pub use compare::{Compared, ComparedRow, Peer, Pooled, compare, markdown};
 pub use division::Division;
 pub use error::BenchError;
 pub use machine::{Machine, commit_here};
 pub use measure::{Plan, Timed, measure};
 pub use memory::first_step_memory;
-pub use problem::{Calibration, Measured, Problem};
+pub use problem::{Calibration, Problem};
 pub use record::{OURS, Origin, Record, SCHEMA, append_records, read_records};
 pub use step_times::{Comparison, Results, Step, step_times};
 pub use times::{Budget, Row, take_turns};

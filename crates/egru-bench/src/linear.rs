@@ -5,8 +5,9 @@ use egru::Execution;
 use egru_ops::event_linear;
 
 use crate::error::BenchError;
+use crate::numbers::{SEED, Stream, normal, xavier};
 use crate::outcome::{Outcome, gradient, read, read_gradient, wanted_gradient};
-use crate::problem::{Problem, SEED, Stream, normal, xavier};
+use crate::problem::Problem;
 use crate::workload::Shape;
 
 /// A product of events and weights: tensors of the plain device, which a training step takes to the autodiff

@@ -7,11 +7,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::calibration::Measured;
 use crate::division::Division;
 use crate::error::BenchError;
 use crate::machine::Machine;
 use crate::measure::Timed;
-use crate::problem::{Measured, Problem};
+use crate::problem::Problem;
 use crate::verification::Verified;
 use crate::workload::{Op, Pass, Shape, products_name};
 

@@ -8,8 +8,9 @@ use egru_ops::{
 };
 
 use crate::error::BenchError;
+use crate::numbers::{SEED, Stream, normal, share, xavier};
 use crate::outcome::{Outcome, gradient, read, read_gradient, wanted_gradient};
-use crate::problem::{Calibration, Observation, Problem, SEED, Stream, normal, share, xavier};
+use crate::problem::{Calibration, Problem};
 use crate::workload::Shape;
 
 /// The weights of a layer, on a device.
@@ -116,6 +117,16 @@ impl Trained {
         }
         read(y)
     }
+}
+
+/// What a forward pass shows of a layer.
+pub(crate) struct Observation {
+    /// Share of active outputs.
+    pub activity: f64,
+    /// Share of outputs that a gradient reaches.
+    pub window: f64,
+    /// Pre-event states of all outputs.
+    pub states: Vec<f32>,
 }
 
 impl Sequence {

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::agreement::{Check, TOLERANCE};
 use crate::error::BenchError;
 use crate::linear::Linear;
+use crate::numbers::{SEED, share};
 use crate::outcome::{Outcome, sample};
-use crate::problem::{Problem, SEED, share};
+use crate::problem::Problem;
 use crate::sequence::{Layer, Sequence};
 use crate::workload::{Shape, products_name};
 

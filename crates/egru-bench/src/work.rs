@@ -7,8 +7,9 @@ use egru::{Execution, Products};
 
 use crate::error::BenchError;
 use crate::linear::Linear;
+use crate::numbers::SEED;
 use crate::outcome::read;
-use crate::problem::{Problem, SEED, STREAM_STEPS};
+use crate::problem::{Problem, STREAM_STEPS};
 use crate::sequence::{Layer, Sequence, Stepwise};
 use crate::workload::{Pass, Shape};
 

@@ -1,21 +1,20 @@
 //! One EGRU sequence backward.
 //!
-//! The steps are walked once, from the last to the first, for the gradients by the gates (`walk`). Those
+//! The steps are walked once, from the last to the first, for the gradients by the gates (`backward_steps`). Those
 //! of weights and input follow from the gates of all steps at once.
 
 use std::ops::Range;
 
+use crate::arguments::check_inputs;
+use crate::backward_steps::Walk;
+use crate::element::Element;
 use crate::error::{check, check_option};
-use crate::forward::tape_width;
 use crate::linear::operand_gradient;
 use crate::phases::{Clock, Phase};
 use crate::scratch::{Memory, copied};
-use crate::sequence::{check_inputs, length, live_input};
+use crate::steps::{length, live_input, tape_width};
 use crate::view::{View, ViewMut};
-use crate::walk::Walk;
-use crate::{
-    Cotangents, Dims, EgruParams, Float, Gradients, Inputs, Products, ShapeError, Tape, Wanted,
-};
+use crate::{Cotangents, Dims, EgruParams, Gradients, Inputs, Products, ShapeError, Tape, Wanted};
 
 /// Gradients of one sequence, from the same `dims`, `params` and `inputs` that
 /// [`egru_forward`](crate::egru_forward) had, its output `y` and its tape, which is used up.
@@ -40,7 +39,7 @@ use crate::{
 /// [`ShapeError`] where an array does not fit `dims`; named `tape` where the forward pass was not asked
 /// to keep it.
 #[allow(clippy::too_many_arguments)]
-pub fn egru_backward<F: Float, M: Memory<F>>(
+pub fn egru_backward<F: Element, M: Memory<F>>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
@@ -60,7 +59,7 @@ pub fn egru_backward<F: Float, M: Memory<F>>(
 ///
 /// # Errors
 /// As [`egru_backward`].
-pub fn egru_backward_steps<F: Float, M: Memory<F>>(
+pub fn egru_backward_steps<F: Element, M: Memory<F>>(
     dims: Dims,
     params: &EgruParams,
     inputs: &Inputs<F>,
@@ -111,7 +110,7 @@ pub struct StepGradients<F, M> {
     y0: M,
 }
 
-impl<F: Float, M: Memory<F>> StepGradients<F, M> {
+impl<F: Element, M: Memory<F>> StepGradients<F, M> {
     /// The gradients of the inputs, from the forward pass's `inputs` and `y`.
     ///
     /// # Errors
@@ -200,7 +199,7 @@ impl<'a, F> InputGates<'a, F> {
 }
 
 /// `dR`: the events of each step with the gates of the next.
-fn recurrent_gradient<F: Float, M: Memory<F>>(
+fn recurrent_gradient<F: Element, M: Memory<F>>(
     dims: Dims,
     inputs: &Inputs<F>,
     y: &[F],

@@ -5,7 +5,6 @@ use std::ops::{Add, AddAssign, Mul, Neg, Sub, SubAssign};
 
 use pulp::{Simd, cast};
 
-use crate::compiled::Compiled;
 use crate::math;
 
 mod sealed {
@@ -19,7 +18,6 @@ mod sealed {
 /// Sealed: the kernels rely on both being plain numbers of which all-zero bits are `0`.
 pub trait Float:
     sealed::Sealed
-    + Compiled
     + Copy
     + Debug
     + Default

@@ -47,13 +47,17 @@
 //! ```
 
 mod activations;
+mod arguments;
 mod backward;
-mod compiled;
+mod backward_steps;
+mod choice;
 mod dense;
+mod element;
 mod error;
 mod events;
 mod float;
 mod forward;
+mod forward_steps;
 mod gates;
 mod input;
 mod lanes;
@@ -65,15 +69,16 @@ mod phases;
 mod plan;
 mod product;
 mod scratch;
-mod sequence;
 mod simd;
+mod steps;
 mod team;
 mod tiles;
 mod types;
 mod view;
-mod walk;
 
 pub use backward::{StepGradients, egru_backward, egru_backward_steps};
+pub use choice::{Products, UnknownProducts};
+pub use element::Element;
 pub use error::ShapeError;
 pub use float::Float;
 pub use forward::egru_forward;

@@ -1,10 +1,11 @@
 //! A linear layer whose operand is sparse: the building block of any event-based cell.
 
+use crate::choice::Product;
+use crate::element::Element;
 use crate::error::{check, check_option, volume};
-use crate::plan::Product;
 use crate::scratch::Memory;
 use crate::view::{View, ViewMut};
-use crate::{Float, Products, ShapeError};
+use crate::{Products, ShapeError};
 
 /// Which gradients of [`event_linear_backward`] are wanted; the others come back empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct LinearGradients<Mem> {
 ///
 /// # Errors
 /// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
-pub fn event_linear_forward<F: Float, Mem: Memory<F>>(
+pub fn event_linear_forward<F: Element, Mem: Memory<F>>(
     n: usize,
     k: usize,
     m: usize,
@@ -74,7 +75,7 @@ pub fn event_linear_forward<F: Float, Mem: Memory<F>>(
 /// # Errors
 /// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
 #[allow(clippy::too_many_arguments)]
-pub fn event_linear_backward<F: Float, Mem: Memory<F>>(
+pub fn event_linear_backward<F: Element, Mem: Memory<F>>(
     n: usize,
     k: usize,
     m: usize,
@@ -113,7 +114,7 @@ pub fn event_linear_backward<F: Float, Mem: Memory<F>>(
 
 /// The gradient of an operand `[rows, cols]`, zero where it is not wanted. `add` adds it to its second
 /// argument, everywhere or at least where its first argument is not zero.
-pub(crate) fn operand_gradient<F: Float, Mem: Memory<F>>(
+pub(crate) fn operand_gradient<F: Element, Mem: Memory<F>>(
     needs_grad: Option<&[F]>,
     rows: usize,
     cols: usize,

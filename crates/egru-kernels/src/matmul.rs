@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use crate::choice::Product;
 use crate::dense::{self, Store, transposed};
 use crate::events::{CHUNK, EventLists, Lists};
-use crate::masked::{BLOCK_ROWS, FEW_ROWS, Plan, Wants, add_wanted, add_wanted_singly};
-use crate::plan::Product;
+use crate::masked::{BLOCK_ROWS, FEW_ROWS, add_wanted, add_wanted_singly};
+use crate::plan::{Plan, Wants};
 use crate::product::{GROUP, add_rows, prefetch, tile_columns};
 use crate::scratch::Aligned;
 use crate::team::{self, Shared, threads_for};

@@ -41,19 +41,6 @@ pub enum Zoneout<'a, F> {
     Keep(F),
 }
 
-/// Which products are executed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Products {
-    /// Each product by itself: only the non-zero events as long as they are few, else every product; the
-    /// limits are in `docs/src/kernels.md`, with the measurements behind them.
-    #[default]
-    Auto,
-    /// Only products with a non-zero event.
-    Events,
-    /// Every product, as a library would: the baseline that speed-ups are measured against.
-    Dense,
-}
-
 /// Inputs of one sequence, the same for the forward and the backward pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a, F> {

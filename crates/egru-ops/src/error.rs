@@ -55,9 +55,9 @@ pub enum OpError {
     },
     /// The fused form was asked for where there is none.
     #[error(
-        "{operation}: no fused form here: {reason}; ask for `PathChoice::Auto` or `PathChoice::Naive`"
+        "{operation}: no fused form here: {reason}; ask for `FormChoice::Auto` or `FormChoice::Naive`"
     )]
-    PathUnavailable {
+    FormUnavailable {
         /// The operation.
         operation: &'static str,
         /// Why.

@@ -1,7 +1,7 @@
 //! Burn custom operations for event-based recurrent networks, and their gradients.
 //!
 //! Each operation has a `naive` form in plain differentiable tensor operations, which is the law; a
-//! fused form per backend; and a dispatch that says which of them ran and why ([`PathReport`]).
+//! fused form per backend; and a dispatch that says which of them ran and why ([`FormReport`]).
 //!
 //! | operation | what | fused on |
 //! |---|---|---|
@@ -12,14 +12,14 @@
 //! ```
 //! # #[cfg(feature = "flex")] {
 //! use burn::tensor::{Device, Tensor};
-//! use egru_ops::{Execution, Path, PathChoice, event_linear};
+//! use egru_ops::{Execution, Form, FormChoice, event_linear};
 //!
 //! let device = Device::flex();
 //! let events = Tensor::<2>::from_floats([[0.0, 2.0, 0.0]], &device);
 //! let weight = Tensor::<2>::from_floats([[1.0, 1.0], [3.0, 4.0], [5.0, 5.0]], &device);
 //! let (out, report) = event_linear(events, weight, None, None, Execution::default()).unwrap();
 //! assert_eq!(out.into_data().try_to_vec::<f32>().unwrap(), [6.0, 8.0]);
-//! assert_eq!(report.path, Path::Fused);
+//! assert_eq!(report.form, Form::Fused);
 //! # }
 //! ```
 
@@ -31,9 +31,13 @@
 
 mod backends;
 mod check;
+mod choice;
+mod device;
 mod error;
 mod execution;
 mod heaviside;
+mod maybe;
+mod routes;
 mod series;
 
 pub mod egru_sequence;
@@ -45,6 +49,6 @@ pub use egru_sequence::{
 };
 pub use error::OpError;
 pub use event_linear::event_linear;
-pub use execution::{Execution, Path, PathChoice, PathReport, Weights};
+pub use execution::{Execution, Form, FormChoice, FormReport, WeightType};
 pub use heaviside::heaviside;
 pub use series::unstack;

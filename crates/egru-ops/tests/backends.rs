@@ -10,7 +10,7 @@ use std::io::Write as _;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use common::{Array, Backend, Problem, assert_agree, backends, relative_norm, values};
 use egru_ops::{
-    EgruInputs, EgruState, EgruStepOutputs, Execution, OpError, Path, Products, Weights,
+    EgruInputs, EgruState, EgruStepOutputs, Execution, Form, OpError, Products, WeightType,
     egru_sequence, egru_step,
 };
 
@@ -32,7 +32,7 @@ fn every_step_sends_the_same_events() {
                 let x = all.x.slice([t..t + 1]);
                 let inputs = EgruInputs { x, state: EgruState { c, y, trace }, ..all };
                 let (out, report) = egru_step(inputs, &problem.params, execution).unwrap();
-                assert_eq!(report.path, Path::Fused);
+                assert_eq!(report.form, Form::Fused);
                 out
             };
             let mut state = problem.inputs(&flex, DType::F32).state;
@@ -63,7 +63,7 @@ fn rounded(weight: &Array, dtype: DType) -> Array {
 
 #[test]
 fn narrow_weights_are_the_rounded_ones_or_refused() {
-    for (weights, dtype) in [(Weights::F16, DType::F16), (Weights::BF16, DType::BF16)] {
+    for (weights, dtype) in [(WeightType::F16, DType::F16), (WeightType::BF16, DType::BF16)] {
         let problem = Problem::random(73, [6, 3, 9, 70], 0.12);
         let (w, r) = (rounded(&problem.w, dtype), rounded(&problem.r, dtype));
         assert_ne!(w.values, problem.w.values);

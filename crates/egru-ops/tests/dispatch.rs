@@ -5,7 +5,7 @@ mod common;
 use burn::tensor::{DType, Device};
 use common::{Backend, Problem, backends};
 use egru_ops::{
-    EgruInputs, EgruParams, Execution, OpError, Path, PathChoice, Products, Zoneout, egru_sequence,
+    EgruInputs, EgruParams, Execution, Form, FormChoice, OpError, Products, Zoneout, egru_sequence,
     egru_step,
 };
 
@@ -48,17 +48,17 @@ fn names_the_argument_out_of_range() {
 }
 
 #[test]
-fn reports_the_path_and_falls_back_or_refuses() {
+fn reports_the_form_and_falls_back_or_refuses() {
     let problem = Problem::random(1, [3, 2, 4, 5], 0.1);
     for Backend { name: backend, device, .. } in backends() {
-        let path = |dtype, path| {
-            let execution = Execution { path, ..Execution::default() };
+        let run = |dtype, form| {
+            let execution = Execution { form, ..Execution::default() };
             egru_sequence(problem.inputs(&device, dtype), &problem.params, execution)
                 .map(|(_, report)| report)
         };
-        let report = path(DType::F32, PathChoice::Auto).unwrap();
-        assert_eq!((report.path, report.backend.as_str()), (Path::Fused, backend));
-        assert_eq!(path(DType::F32, PathChoice::Naive).unwrap().path, Path::Naive);
+        let report = run(DType::F32, FormChoice::Auto).unwrap();
+        assert_eq!((report.form, report.backend.as_str()), (Form::Fused, backend));
+        assert_eq!(run(DType::F32, FormChoice::Naive).unwrap().form, Form::Naive);
         // Nobody reads what has been queued; a software device that still compiles it as the process ends crashes.
         device.sync().unwrap();
     }
@@ -72,8 +72,8 @@ fn reports_the_path_and_falls_back_or_refuses() {
     // A type that the kernels do not take.
     let half = || problem.inputs(&Device::flex(), DType::F16);
     let (_, report) = egru_sequence(half(), &problem.params, Execution::default()).unwrap();
-    assert_eq!(report.path, Path::Naive);
+    assert_eq!(report.form, Form::Naive);
     assert!(report.reason.contains("f32 and f64"), "{report}");
     let refused = egru_sequence(half(), &problem.params, Execution::fused(Products::Auto));
-    assert!(matches!(refused.map(|_| ()), Err(OpError::PathUnavailable { .. })));
+    assert!(matches!(refused.map(|_| ()), Err(OpError::FormUnavailable { .. })));
 }

@@ -6,7 +6,7 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{Problem, assert_agree, values};
-use egru_ops::{EgruInputs, EgruState, Execution, Path, Products, egru_sequence, event_linear};
+use egru_ops::{EgruInputs, EgruState, Execution, Form, Products, egru_sequence, event_linear};
 
 #[test]
 fn kernels_take_the_memory_of_libtorch() {
@@ -14,7 +14,7 @@ fn kernels_take_the_memory_of_libtorch() {
     let (problem, law) = Problem { lengths: Some(vec![4, 0, 2]), ..problem }.clear();
     for (dtype, tolerance) in [(DType::F32, 1e-4), (DType::F64, 1e-10)] {
         let run = problem.run(&Device::libtorch(), dtype, Execution::fused(Products::Events));
-        assert_eq!((run.report.path, run.report.backend.as_ref()), (Path::Fused, "tch"));
+        assert_eq!((run.report.form, run.report.backend.as_ref()), (Form::Fused, "tch"));
         assert_agree(&format!("{dtype:?}"), &run, &law, tolerance);
     }
 }

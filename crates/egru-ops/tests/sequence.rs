@@ -6,16 +6,16 @@ use burn::tensor::{DType, Device, Tensor};
 use common::{
     Array, Backend, Problem, Zone, assert_agree, backends, relative_norm, series, values,
 };
-use egru_ops::{Execution, Keep, Path, Products, egru_sequence, egru_step};
+use egru_ops::{Execution, Form, Keep, Products, egru_sequence, egru_step};
 use proptest::prelude::*;
 
 fn compare(name: &str, problem: &Problem) -> f64 {
     let (problem, law) = problem.clone().clear();
-    assert_eq!(law.report.path, Path::Naive);
+    assert_eq!(law.report.form, Form::Naive);
     for Backend { name: backend, device, dtype, tolerance } in backends() {
         for products in [Products::Auto, Products::Events, Products::Dense] {
             let run = problem.run(&device, dtype, Execution::fused(products));
-            assert_eq!(run.report.path, Path::Fused);
+            assert_eq!(run.report.form, Form::Fused);
             assert_eq!(run.report.backend, backend);
             assert_agree(&format!("{name} on {backend}, {products:?}"), &run, &law, tolerance);
         }

@@ -162,7 +162,7 @@ impl Results {
 pub const ALL: Wanted = Wanted { x: true, w: true, r: true, theta: true, state: true };
 
 /// Runs the kernels in precision `F`.
-pub fn run<F: Float + Into<f64>>(problem: &Problem, products: Products) -> Results {
+pub fn run<F: Element + Into<f64>>(problem: &Problem, products: Products) -> Results {
     let cast = |values: &[f64]| values.iter().map(|&v| F::from_f64(v)).collect::<Vec<F>>();
     let p = problem;
     let x = cast(&p.x);

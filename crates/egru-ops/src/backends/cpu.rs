@@ -5,16 +5,16 @@ use burn::tensor::{DType, Element};
 use egru_kernels as kernels;
 use kernels::{Cotangents, Dims, Inputs, LastCotangents, LinearWanted, Wanted, Zoneout};
 
-use super::Maybe;
 use crate::egru_sequence::{
     EgruSequenceBackend, SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs,
     SequenceSettings, SequenceTape,
 };
 use crate::event_linear::{LinearGradients, LinearInputs};
+use crate::maybe::Maybe;
 
 /// A number type of the kernels.
-pub(super) trait CpuFloat: kernels::Float + Element + bytemuck::Pod {}
-impl<F: kernels::Float + Element + bytemuck::Pod> CpuFloat for F {}
+pub(super) trait CpuFloat: kernels::Element + Element + bytemuck::Pod {}
+impl<F: kernels::Element + Element + bytemuck::Pod> CpuFloat for F {}
 
 /// A backend whose tensors are memory of this process.
 pub(super) trait CpuBackend: Backend {

@@ -20,7 +20,7 @@ use burn::backend::{
 use egru_kernels::Wanted;
 
 use super::op::*;
-use crate::backends::Maybe;
+use crate::maybe::Maybe;
 
 const PARENTS: usize = 9;
 /// `y`, `c`, `o`, `trace`, and the last `c`, `y`, `trace`.

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor, TensorData};
 use egru_kernels::EgruParams;
 
-use super::{EgruInputs, EgruOutputs, EgruState, Keep, Zoneout};
+use super::types::{EgruInputs, EgruOutputs, EgruState, Keep, Zoneout};
 use crate::{heaviside, unstack};
 
 pub(super) fn egru_sequence(inputs: EgruInputs, params: &EgruParams) -> EgruOutputs {

@@ -7,9 +7,10 @@ use burn::backend::{Backend, Dispatch, ExtensionType, tensor::FloatTensor};
 use burn::tensor::Tensor;
 use egru_kernels::{EgruParams, Keep, Wanted};
 
-use super::{EgruInputs, EgruOutputs, EgruState, Zoneout};
+use super::types::{EgruInputs, EgruOutputs, EgruState, Zoneout};
 use crate::Execution;
-use crate::backends::{Maybe, with_kernels};
+use crate::maybe::Maybe;
+use crate::routes::with_kernels;
 
 /// Tensors of one call; shapes as in [`EgruInputs`].
 #[derive(ExtensionType, Clone)]
@@ -187,7 +188,7 @@ mod fused {
     use burn::backend::fusion::custom::TensorSpec;
 
     use super::*;
-    use crate::backends::MaybeMetadata;
+    use crate::maybe::MaybeMetadata;
 
     fn given(is: bool, spec: TensorSpec) -> MaybeMetadata {
         if is { MaybeMetadata::Present(spec) } else { MaybeMetadata::Absent }

@@ -13,7 +13,8 @@ use burn::backend::{
 use egru_kernels::LinearWanted;
 
 use super::op::*;
-use crate::{Execution, backends::Maybe};
+use crate::Execution;
+use crate::maybe::Maybe;
 
 #[derive(Debug)]
 struct Product;

@@ -9,7 +9,9 @@ pub(crate) use op::{LinearGradients, LinearInputs};
 
 use burn::tensor::Tensor;
 
-use crate::{Execution, OpError, Path, PathReport, check::Check};
+use crate::check::Check;
+use crate::choice::choose;
+use crate::{Execution, Form, FormReport, OpError};
 
 const OPERATION: &str = "event_linear";
 
@@ -34,7 +36,7 @@ pub fn event_linear(
     bias: Option<Tensor<1>>,
     needs_grad: Option<Tensor<2>>,
     execution: Execution,
-) -> Result<(Tensor<2>, PathReport), OpError> {
+) -> Result<(Tensor<2>, FormReport), OpError> {
     let check = Check { operation: OPERATION, dtype: events.dtype() };
     let [n, k] = events.dims();
     let m = weight.dims()[1];
@@ -55,10 +57,10 @@ pub fn event_linear(
             });
         }
     }
-    let report = execution.resolve(OPERATION, &events.device(), events.dtype())?;
-    let out = match report.path {
-        Path::Naive => naive(events, weight, bias),
-        Path::Fused => op::event_linear(events, weight, bias, needs_grad, execution),
+    let report = choose(execution, OPERATION, &events.device(), events.dtype())?;
+    let out = match report.form {
+        Form::Naive => naive(events, weight, bias),
+        Form::Fused => op::event_linear(events, weight, bias, needs_grad, execution),
     };
     Ok((out, report))
 }

@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use egru_kernels::LinearWanted;
 
 use crate::Execution;
-use crate::backends::{Maybe, with_kernels};
+use crate::maybe::Maybe;
+use crate::routes::with_kernels;
 
 /// Tensors of one call; shapes as in [`event_linear`](super::event_linear()).
 #[derive(ExtensionType, Clone)]
@@ -64,7 +65,7 @@ mod fused {
     use burn::backend::fusion::custom::TensorSpec;
 
     use super::*;
-    use crate::backends::MaybeMetadata;
+    use crate::maybe::MaybeMetadata;
 
     pub(super) fn output(inputs: &LinearInputsMetadata, _execution: &Execution) -> TensorSpec {
         let shape = [inputs.events.shape[0], inputs.weight.shape[1]];

@@ -5,7 +5,7 @@ mod devices;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use egru_ops::{
-    EgruInputs, EgruOutputs, EgruParams, EgruState, Execution, Keep, PathReport, Zoneout,
+    EgruInputs, EgruOutputs, EgruParams, EgruState, Execution, FormReport, Keep, Zoneout,
     egru_sequence,
 };
 use rand::{Rng, RngExt, SeedableRng};
@@ -146,7 +146,7 @@ pub const OUTPUTS: [&str; 8] = ["y", "c", "o", "trace", "window", "last c", "las
 pub struct Run {
     pub outputs: [Vec<f64>; 8],
     pub gradients: [Vec<f64>; 9],
-    pub report: PathReport,
+    pub report: FormReport,
 }
 
 impl Problem {

@@ -5,11 +5,12 @@ use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 use egru_kernels::{LinearWanted, Products};
 
+use super::plan;
 use super::product::{COLUMNS, clear_unwanted, event_product, wanted_product};
-use super::{buffer, element, empty, narrowed, plan, rounded, sum_rows};
+use super::tensors::{buffer, element, empty, narrowed, reshape, rounded, sum_rows};
 use crate::Execution;
-use crate::backends::Maybe;
 use crate::event_linear::{LinearGradients, LinearInputs};
+use crate::maybe::Maybe;
 
 /// `events @ weight + bias`.
 pub(super) fn forward(i: LinearInputs<CubeBackend>, execution: Execution) -> CubeTensor {
@@ -22,7 +23,7 @@ pub(super) fn forward(i: LinearInputs<CubeBackend>, execution: Execution) -> Cub
         ),
         Products::Auto | Products::Dense => {
             let [columns] = i.bias.meta.shape().dims();
-            let bias = super::reshape(i.bias, &[1, columns]);
+            let bias = reshape(i.bias, &[1, columns]);
             into_contiguous(CubeBackend::float_add(
                 CubeBackend::float_matmul(i.events, rounded(i.weight, weights)),
                 bias,

@@ -12,19 +12,19 @@ use cubecl::server::Handle;
 use egru_kernels::{Keep, LinearWanted, Wanted};
 
 use super::plan::{self, Form};
+use super::tensors::{
+    buffer, buffer_maybe, element, empty, is_present, narrowed, reshape, rows, sum_rows,
+};
 use super::unit::{
     CotangentsLaunch, Given, GradientsLaunch, Kept, LayerLaunch, OutputsLaunch, TapeLaunch,
 };
-use super::{
-    buffer, buffer_maybe, element, empty, is_present, linear, narrowed, reshape, rows, step,
-    sum_rows, walk,
-};
-use crate::backends::Maybe;
+use super::{linear, step, walk};
 use crate::egru_sequence::{
     SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs, SequenceSettings,
     SequenceTape,
 };
 use crate::event_linear::LinearInputs;
+use crate::maybe::Maybe;
 
 /// Sizes of a call.
 #[derive(Clone, Copy)]

@@ -7,12 +7,12 @@ use burn::backend::{LibTorch, libtorch::TchTensor};
 use egru_kernels::{LinearWanted, Wanted};
 use tch::{Kind, Tensor, no_grad_guard};
 
-use crate::backends::Maybe;
 use crate::egru_sequence::{
     SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs, SequenceSettings,
     SequenceTape,
 };
 use crate::event_linear::{LinearGradients, LinearInputs};
+use crate::maybe::Maybe;
 
 fn option(tensor: Maybe<LibTorch>) -> Option<Tensor> {
     tensor.into_option().map(|tensor| tensor.tensor)

@@ -1,34 +1,35 @@
-//! The kernels, compiled here for both element types: not again in every crate that calls them, with the settings of
-//! that crate.
+//! The element types as callers see them, each with its kernels: compiled here, and not again in every crate that calls
+//! them, with the settings of that crate.
 
 use std::ops::Range;
 
-use crate::forward::{self, Forward};
+use crate::backward_steps::{self, Walk};
+use crate::forward_steps::{self, Forward};
 use crate::matmul::{self, Operand};
 use crate::view::{View, ViewMut};
-use crate::walk::{self, Walk};
-use crate::{Cotangents, Dims, EgruParams, Inputs, Products};
+use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products};
 
 /// Makes a trait of methods that are functions for any element type, and implements it for both types.
 macro_rules! compiled {
     ($(fn $method:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $function:path;)*) => {
-        /// What takes time.
-        pub trait Compiled: Copy {
-            $(fn $method($($argument: $type),*) $(-> $result)?;)*
+        /// `f32` or `f64`, with the kernels that this crate has compiled for it.
+        pub trait Element: Float {
+            $(#[doc(hidden)]
+            fn $method($($argument: $type),*) $(-> $result)?;)*
         }
 
-        impl Compiled for f32 {
+        impl Element for f32 {
             $(fn $method($($argument: $type),*) $(-> $result)? { $function($($argument),*) })*
         }
 
-        impl Compiled for f64 {
+        impl Element for f64 {
             $(fn $method($($argument: $type),*) $(-> $result)? { $function($($argument),*) })*
         }
     };
 }
 
 compiled! {
-    fn forward(pass: &Forward<'_, Self>, members: Vec<Range<usize>>) = forward::run;
+    fn forward(pass: &Forward<'_, Self>, members: Vec<Range<usize>>) = forward_steps::run;
 
     fn walk(
         dims: Dims,
@@ -38,7 +39,7 @@ compiled! {
         gates: &mut [Self],
         grads: &Cotangents<Self>,
         products: Products,
-    ) -> Walk<Self> = walk::walk;
+    ) -> Walk<Self> = backward_steps::walk;
 
     fn product(
         sparse: View<'_, Self>,

@@ -1,45 +1,13 @@
-//! What the two passes over a sequence share: checked arguments, and who computes which units.
+//! What the steps of both passes over a sequence share: who computes which units, and which steps a sample has.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::error::{check, check_option, volume};
-use crate::events::CHUNK;
 use crate::lanes::load;
 use crate::team;
-use crate::{Dims, Float, Inputs, ShapeError, Zoneout};
-
-/// Checks every array of `inputs` against `dims`.
-pub(crate) fn check_inputs<F: Float>(dims: Dims, inputs: &Inputs<F>) -> Result<(), ShapeError> {
-    let Dims { time, batch, input, hidden } = dims;
-    let state = volume("state", &[batch, hidden])?;
-    volume("tape", &[time, batch, 4, hidden])?;
-    // Twice, a chunk for each grain at worst, of events that take two values.
-    volume("event lists", &[4, batch, hidden.div_ceil(GRAIN), CHUNK])?;
-    let x = volume("x", &[time, batch, input])?;
-    check("x", inputs.x.len(), x)?;
-    check("y0", inputs.y0.len(), state)?;
-    check("c0", inputs.c0.len(), state)?;
-    check("trace0", inputs.trace0.len(), state)?;
-    check("w", inputs.w.len(), volume("w", &[input, 3, hidden])?)?;
-    check("r", inputs.r.len(), volume("r", &[hidden, 3, hidden])?)?;
-    check("bias_w", inputs.bias_w.len(), 3 * hidden)?;
-    check("bias_r", inputs.bias_r.len(), 3 * hidden)?;
-    check("theta", inputs.theta.len(), hidden)?;
-    check_option("x_needs_grad", inputs.x_needs_grad, x)?;
-    if let Zoneout::Mask(mask) = inputs.zoneout {
-        check("zoneout", mask.len(), time * state)?;
-    }
-    if let Some(lengths) = inputs.lengths {
-        check("lengths", lengths.len(), batch)?;
-        if let Some(sample) = lengths.iter().position(|&length| length > time) {
-            return Err(ShapeError::SampleLength { sample, given: lengths[sample], time });
-        }
-    }
-    Ok(())
-}
+use crate::{Dims, Float, Inputs, Zoneout};
 
 /// The input with zeros past the end of each sample, so that nothing of what lies there, NaN
 /// included, takes part in a product.
@@ -54,6 +22,11 @@ pub(crate) fn live_input<'a, F: Float>(dims: Dims, inputs: &Inputs<'a, F>) -> Co
         }
     }
     Cow::Owned(x)
+}
+
+/// Values per step and sample of [`Tape::gates`]: the three gates and the recurrent part of the candidate.
+pub(crate) fn tape_width(hidden: usize) -> usize {
+    4 * hidden
 }
 
 /// Steps of one sample.
@@ -79,7 +52,7 @@ pub(crate) fn share_of_new<S: Simd, F: Float>(
 
 /// Units that are not divided between members: whole registers of all kinds, so that which units are left
 /// over beside whole registers does not depend on the number of threads.
-const GRAIN: usize = 16;
+pub(crate) const GRAIN: usize = 16;
 
 /// The units that each member of the team computes, for the whole sequence.
 pub(crate) fn units_of_members(dims: Dims) -> Vec<Range<usize>> {

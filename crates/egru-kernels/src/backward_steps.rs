@@ -8,14 +8,15 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use crate::choice::Product;
 use crate::dense::{self, Store, transposed};
 use crate::events::CHUNK;
 use crate::lanes::{accumulate, load, registers, store};
-use crate::masked::{FEW_ROWS, Panels, Plan, Wants, add_wanted_singly, workspace};
+use crate::masked::{FEW_ROWS, Panels, add_wanted_singly, workspace};
 use crate::phases::{Clock, Phase};
-use crate::plan::Product;
+use crate::plan::{Plan, Wants};
 use crate::scratch::{Aligned, zeros};
-use crate::sequence::{length, share_of_new, units_of_members};
+use crate::steps::{length, share_of_new, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::{View, ViewMut};
 use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, simd};
