@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,11 +21,12 @@ impl Default for Budget {
 }
 
 /// Times of one alternative, in milliseconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What was timed.
     pub path: String,
-    /// Every repetition, in the order in which they ran.
+    /// Every repetition, in the order in which they ran; older files lack them.
+    #[serde(default)]
     pub samples_ms: Vec<f64>,
     /// Median over the repetitions.
     pub median_ms: f64,

@@ -129,7 +129,7 @@ fn verdict(
 fn unless_unavailable<T>(result: Result<T, BenchError>) -> Result<Option<T>, BenchError> {
     match result {
         Err(BenchError::Op {
-            source: OpError::PathUnavailable { .. } | OpError::Precision { .. },
+            source: OpError::FormUnavailable { .. } | OpError::Precision { .. },
             ..
         }) => Ok(None),
         result => result.map(Some),

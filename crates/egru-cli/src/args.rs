@@ -1,10 +1,10 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use egru::Products;
-use egru_bench::{Calibration, Pass, UnknownName, Workload, products_named};
+use egru_bench::{Calibration, Pass, Workload};
 use egru_train::Strategy;
 
 /// Event-based recurrent networks: train, evaluate, look inside.
@@ -59,14 +59,15 @@ pub(crate) struct TrainArgs {
     /// Read the recipe from this TOML file.
     #[arg(long = "recipe", value_name = "FILE", conflicts_with = "resume")]
     pub recipe_file: Option<PathBuf>,
-    /// Change a key of the recipe, such as `training.epochs=3`; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value, conflicts_with = "resume")]
+    /// Change a key of the recipe, such as `training.epochs=3`; may be repeated. With `--resume`, what a run may change:
+    /// more epochs, patience, rates, regularisers.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub overrides: Vec<(String, String)>,
     /// Short for `--set seed=N`.
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// Short for `--set training.epochs=N`.
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    /// Short for `--set training.epochs=N`; with `--resume`, the epochs in all.
+    #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
     /// Folder under which run directories are made.
     #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -114,16 +115,21 @@ impl From<StrategyName> for Strategy {
 }
 
 impl TrainArgs {
-    /// What was typed about several devices, to be typed again.
-    pub fn several_devices(&self) -> String {
-        if self.devices.is_empty() {
-            return String::new();
-        }
-        let devices = self.devices.join(",");
-        match self.strategy {
-            StrategyName::MultiDevice => format!(" --devices {devices}"),
-            StrategyName::Ddp => format!(" --devices {devices} --strategy ddp"),
-        }
+    /// The command that goes on with a run in the same place, so that it ends with the same bits.
+    pub fn resume_command(&self, program: &str, run: &Path) -> String {
+        let mut words = vec![program.to_owned(), "train".to_owned(), "--resume".to_owned()];
+        words.push(run.display().to_string());
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        };
+        let PlaceArgs { data, offline, device } = &self.place;
+        option("--devices", (!self.devices.is_empty()).then(|| self.devices.join(",")));
+        option("--strategy", (self.strategy == StrategyName::Ddp).then(|| "ddp".to_owned()));
+        option("--backend", device.backend.clone());
+        option("--threads", device.threads.map(|threads| threads.to_string()));
+        option("--data", data.as_ref().map(|data| data.display().to_string()));
+        words.extend(offline.then(|| "--offline".to_owned()));
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
     /// All changes to the recipe, the short forms last.
@@ -203,7 +209,7 @@ pub(crate) struct BenchArgs {
     )]
     pub passes: Vec<Pass>,
     /// Which products to execute: auto, events, dense.
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "auto", value_parser = products)]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "auto")]
     pub products: Vec<Products>,
     /// Samples of each.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
@@ -270,6 +276,15 @@ pub(crate) enum DataCommand {
     },
 }
 
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Splits `key=value` at the first `=`.
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -286,10 +301,6 @@ fn activity(text: &str) -> Result<f64, String> {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
         _ => Err(format!("`{text}` is not a share above 0 and at most 1, such as 0.15")),
     }
-}
-
-fn products(name: &str) -> Result<Products, UnknownName> {
-    products_named(name)
 }
 
 fn calibration(text: &str) -> Result<Calibration, String> {
@@ -327,7 +338,8 @@ mod tests {
         assert!(train(&[]).is_err());
         assert!(train(&["quickstart", "--recipe", "x.toml"]).is_err());
         assert!(train(&["quickstart", "--resume", "runs/x"]).is_err());
-        assert!(train(&["--resume", "runs/x", "--set", "a=b"]).is_err());
+        assert!(train(&["--resume", "runs/x", "--seed", "2"]).is_err());
+        assert!(train(&["--resume", "runs/x", "--set", "a=b", "--epochs", "9"]).is_ok());
         assert!(train(&["--resume", "runs/x"]).is_ok());
         assert!(train(&["quickstart", "--set", "nothing"]).is_err());
     }
@@ -336,12 +348,24 @@ mod tests {
     fn several_devices_take_the_place_of_the_backend() {
         let args = train(&["quickstart", "--devices", "cuda:0,cuda:1"]).unwrap();
         assert_eq!(args.devices, ["cuda:0", "cuda:1"]);
-        assert_eq!(args.several_devices(), " --devices cuda:0,cuda:1");
         let args = train(&["--resume", "runs/x", "--devices", "a,b", "--strategy", "ddp"]).unwrap();
-        assert_eq!(args.several_devices(), " --devices a,b --strategy ddp");
+        assert_eq!(
+            args.resume_command("egru", Path::new("runs/x")),
+            "egru train --resume runs/x --devices a,b --strategy ddp"
+        );
         assert!(train(&["quickstart", "--devices", "a,b", "--backend", "a"]).is_err());
         assert!(train(&["quickstart", "--strategy", "ddp"]).is_err());
         assert!(train(&["quickstart", "--devices", "a,b", "--strategy", "both"]).is_err());
+    }
+
+    #[test]
+    fn the_command_to_go_on_says_what_was_typed_and_is_quoted() {
+        let typed = ["quickstart", "--backend", "flex", "--threads", "1", "--offline", "--data", "my data"];
+        let command = train(&typed).unwrap().resume_command("egru-cpu", Path::new("it's here/run"));
+        assert_eq!(
+            command,
+            r"egru-cpu train --resume 'it'\''s here/run' --backend flex --threads 1 --data 'my data' --offline"
+        );
     }
 
     fn bench(arguments: &[&str]) -> Result<BenchArgs, clap::Error> {

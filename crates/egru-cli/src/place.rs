@@ -74,7 +74,7 @@ fn on(
         },
         data_root: place.data.clone(),
         dashboard,
-        events: Arc::new(move |event| progress.show(event)),
+        updates: Arc::new(move |update| progress.show(update)),
         ..TrainOptions::new(device, runs)
     }
 }
@@ -115,7 +115,7 @@ pub(crate) fn fetch_missing(
     place: &PlaceArgs,
     recipe: &Recipe,
 ) -> anyhow::Result<()> {
-    if let (Some(info), Some(root)) = (recipe.data.files()?, &place.data) {
+    if let (Some(info), Some(root)) = (context.registry.files(&recipe.data)?, &place.data) {
         let progress = FetchProgress::new(context.out);
         let options = FetchOptions { offline: place.offline, progress: &progress };
         fetch::fetch_missing(info, root, options)?;

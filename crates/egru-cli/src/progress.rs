@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use egru_data::fetch::Progress;
-use egru_train::TrainEvent;
+use egru_data::fetch::FetchMonitor;
+use egru_train::Update;
+use egru_train::metric::{Metric, NETWORK};
 use egru_train::report_data::{EpochRecord, Split};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -36,7 +37,7 @@ impl FetchProgress {
     }
 }
 
-impl Progress for FetchProgress {
+impl FetchMonitor for FetchProgress {
     fn start(&self, file: &str, url: &str, done: u64, total: u64) {
         // A line that cannot be written is not worth stopping a download for.
         let _ = self.out.say(format!("fetching {file} from {url}"));
@@ -59,7 +60,7 @@ impl Progress for FetchProgress {
     }
 }
 
-/// Shows the events of a training run: one line an epoch, and a bar for the split at work.
+/// Shows the updates of a training run: one line an epoch, and a bar for the split at work.
 pub(crate) struct TrainProgress {
     out: Output,
     /// The dashboard has the screen, and shows the epochs itself.
@@ -73,6 +74,8 @@ struct State {
     of: Option<(Split, usize)>,
     /// The epoch's training figures, until those of validation complete the line.
     trained: Option<EpochRecord>,
+    /// What the task measures.
+    metrics: Vec<Metric>,
     epochs: usize,
     last_line: Instant,
 }
@@ -83,19 +86,21 @@ impl TrainProgress {
             bar: ProgressBar::hidden(),
             of: None,
             trained: None,
+            metrics: Vec::new(),
             epochs: 0,
             last_line: Instant::now(),
         };
         Self { out, dashboard, state: Mutex::new(state) }
     }
 
-    /// Shows one event.
-    pub fn show(&self, event: TrainEvent) {
+    /// Shows one update.
+    pub fn show(&self, update: Update) {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match event {
-            TrainEvent::Progress { .. } | TrainEvent::Epoch(_) if self.dashboard => {}
-            TrainEvent::Started { run_dir, task, parameters, epochs_done, epochs } => {
+        match update {
+            Update::Progress { .. } | Update::Epoch(_) if self.dashboard => {}
+            Update::Started { run_dir, task, metrics, parameters, epochs_done, epochs } => {
                 state.epochs = epochs;
+                state.metrics = metrics;
                 let done = match epochs_done {
                     0 => String::new(),
                     n => format!(", {n} of {epochs} epochs done"),
@@ -103,35 +108,35 @@ impl TrainProgress {
                 self.say(&state, format!("{task}; {parameters} parameters{done}"));
                 self.say(&state, format!("run directory: {}\n", run_dir.display()));
             }
-            TrainEvent::Progress { split, epoch, epochs, done, total, loss } => {
+            Update::Progress { split, epoch, epochs, done, total, figures } => {
                 if state.of != Some((split, epoch)) {
                     state.bar.finish_and_clear();
-                    state.bar = bar(total as u64, "  {msg:28} {bar:40} {pos}/{len} {eta}");
+                    state.bar = bar(total as u64, "  {msg} {bar:40} {pos}/{len} {eta}");
                     state.of = Some((split, epoch));
                 }
-                let loss = loss.map_or_else(String::new, |loss| format!(" loss {loss:.4}"));
-                state.bar.set_message(format!("{split} {epoch}/{epochs}{loss}"));
+                let shown = shown(&state.metrics, |name| figures.get(name).copied());
+                state.bar.set_message(format!("{split} {epoch}/{epochs}{shown}"));
                 state.bar.set_position(done as u64);
                 if state.bar.is_hidden() && state.last_line.elapsed() >= SIGN_OF_LIFE {
-                    self.say(&state, format!("  {split} {epoch}/{epochs}: {done}/{total}{loss}"));
+                    self.say(&state, format!("  {split} {epoch}/{epochs}: {done}/{total}{shown}"));
                     state.last_line = Instant::now();
                 }
             }
-            TrainEvent::Epoch(record) => {
+            Update::Epoch(record) => {
                 state.bar.finish_and_clear();
                 state.of = None;
                 match record.split {
                     Split::Train => state.trained = Some(record),
                     _ => {
                         let trained = state.trained.take();
-                        let line = epoch_line(trained.as_ref(), &record, state.epochs);
+                        let line = epoch_line(&state.metrics, trained.as_ref(), &record, state.epochs);
                         self.say(&state, line);
                         state.last_line = Instant::now();
                     }
                 }
             }
-            TrainEvent::Checkpoint(_) => {}
-            TrainEvent::Notice(text) => self.say(&state, format!("note: {text}")),
+            Update::Checkpoint(_) => {}
+            Update::Notice(text) => self.say(&state, format!("note: {text}")),
         }
     }
 
@@ -141,18 +146,29 @@ impl TrainProgress {
     }
 }
 
+/// The metrics that there are, each after a blank.
+fn shown(metrics: &[Metric], value: impl Fn(&str) -> Option<f64>) -> String {
+    let known = metrics.iter().filter_map(|metric| Some((metric, value(&metric.name)?)));
+    known.map(|(metric, value)| format!(" {} {}", metric.label(), metric.show(value))).collect()
+}
+
 /// One epoch in one line.
-fn epoch_line(trained: Option<&EpochRecord>, checked: &EpochRecord, epochs: usize) -> String {
+fn epoch_line(
+    metrics: &[Metric],
+    trained: Option<&EpochRecord>,
+    checked: &EpochRecord,
+    epochs: usize,
+) -> String {
     let width = epochs.to_string().len();
     let mut line = format!("epoch {:>width$}/{epochs}", checked.epoch);
     for record in trained.into_iter().chain([checked]) {
-        line += &format!("   {} loss {:.4}", record.split, record.loss);
-        if let Some(accuracy) = record.accuracy {
-            line += &format!(" accuracy {:5.2} %", 100.0 * accuracy);
-        }
+        let figures = shown(metrics, |name| record.figure(name));
+        line += &format!("   {}{figures}", record.split);
     }
-    if let Some(sparsity) = checked.activity_sparsity {
-        line += &format!("   sparsity {:.1} %", 100.0 * sparsity);
+    // Of what every network has, the activity says most.
+    let activity = shown(&NETWORK[..1], |name| checked.figure(name));
+    if !activity.is_empty() {
+        line += &format!("  {activity}");
     }
     let seconds = trained.map_or(0.0, |record| record.seconds) + checked.seconds;
     line + &format!("   {seconds:.1} s")
@@ -160,23 +176,25 @@ fn epoch_line(trained: Option<&EpochRecord>, checked: &EpochRecord, epochs: usiz
 
 #[cfg(test)]
 mod tests {
+    use egru_train::Task;
+    use egru_train::task::Classification;
+
     use super::*;
 
     #[test]
     fn an_epoch_is_one_line() {
-        let trained =
-            EpochRecord { epoch: 2, loss: 0.5, seconds: 3.0, ..EpochRecord::empty(Split::Train) };
-        let checked = EpochRecord {
+        let record = |split, seconds, figures: &[(&str, f64)]| EpochRecord {
             epoch: 2,
-            loss: 0.4,
-            accuracy: Some(0.875),
-            activity_sparsity: Some(0.8),
-            seconds: 0.5,
-            ..EpochRecord::empty(Split::Valid)
+            seconds,
+            figures: figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+            ..EpochRecord::empty(split)
         };
+        let trained = record(Split::Train, 3.0, &[("loss", 0.5)]);
+        let checked = [("loss", 0.4), ("accuracy", 0.875), ("activity_sparsity", 0.8)];
+        let checked = record(Split::Valid, 0.5, &checked);
         assert_eq!(
-            epoch_line(Some(&trained), &checked, 12),
-            "epoch  2/12   train loss 0.5000   valid loss 0.4000 accuracy 87.50 %   sparsity 80.0 %   3.5 s"
+            epoch_line(&Classification.metrics(), Some(&trained), &checked, 12),
+            "epoch  2/12   train loss 0.5000   valid accuracy 87.50 % loss 0.4000   activity sparsity 80.00 %   3.5 s"
         );
     }
 }

@@ -1,29 +1,34 @@
 //! Results as tables for people.
 
-use egru_train::report_data::{Comparison, Summary};
+use egru_train::metric::NETWORK;
+use egru_train::report_data::{Comparison, Split, Summary};
 
 use crate::table::table;
 
 /// The figures of a run.
 pub(crate) fn summary_table(summary: &Summary) -> String {
-    let percent = |share: Option<f64>| share.map(|share| format!("{:.2} %", 100.0 * share));
-    let number = |value: Option<f64>| value.map(|value| format!("{value:.4}"));
-    let count = |value: Option<f64>| value.map(|value| grouped(value.round() as u64));
-    let rows = [
-        ("test accuracy", percent(summary.test_accuracy)),
-        ("test loss", number(summary.test_loss)),
-        ("validation accuracy", percent(summary.valid_accuracy)),
-        ("validation loss", number(summary.valid_loss)),
-        ("training loss", number(summary.train_loss)),
-        ("activity sparsity", percent(summary.activity_sparsity)),
-        ("backward sparsity", percent(summary.backward_sparsity)),
-        ("effective MACs per sample", count(summary.effective_macs)),
-        ("dense MACs per sample", count(summary.dense_macs)),
-        ("parameters", Some(grouped(summary.parameters as u64))),
-        ("epochs", Some(summary.epochs.to_string())),
-        ("training time", Some(format!("{:.1} s", summary.seconds))),
-    ];
-    let known = rows.into_iter().filter_map(|(name, value)| Some(vec![name.to_owned(), value?]));
+    let mut rows = Vec::new();
+    for (split, name) in
+        [(Split::Test, "test"), (Split::Valid, "validation"), (Split::Train, "training")]
+    {
+        for metric in &summary.metrics {
+            let value = summary.value(split, &metric.name).map(|value| metric.show(value));
+            rows.push((format!("{name} {}", metric.label()), value));
+        }
+    }
+    for metric in &NETWORK {
+        let value = summary.figure(&metric.name).map(|value| metric.show(value));
+        rows.push((metric.label(), value));
+    }
+    let count = |name| summary.figure(name).map(|value: f64| grouped(value.round() as u64));
+    rows.extend([
+        ("effective MACs per sample".to_owned(), count("effective_macs")),
+        ("dense MACs per sample".to_owned(), count("dense_macs")),
+        ("parameters".to_owned(), Some(grouped(summary.parameters as u64))),
+        ("epochs".to_owned(), Some(summary.epochs.to_string())),
+        ("training time".to_owned(), Some(format!("{:.1} s", summary.seconds))),
+    ]);
+    let known = rows.into_iter().filter_map(|(name, value)| Some(vec![name, value?]));
     table(&known.collect::<Vec<_>>())
 }
 
@@ -69,7 +74,7 @@ fn grouped(value: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use egru_train::report_data::ComparisonRow;
+    use egru_train::report_data::Row;
 
     use super::*;
 
@@ -80,8 +85,9 @@ mod tests {
 
     #[test]
     fn a_speed_up_needs_a_passed_check() {
-        let row = |path: &str, median_ms| ComparisonRow {
+        let row = |path: &str, median_ms| Row {
             path: path.into(),
+            samples_ms: vec![median_ms],
             median_ms,
             min_ms: 1.0,
             max_ms: 9.0,

@@ -1,28 +1,34 @@
 //! Checkpoints: one folder each, complete or absent.
 //!
 //! ```text
-//! checkpoints/epoch-0002-batch-000150/     2 whole epochs and 150 batches of the third
-//!   model.bpk  optimiser.bpk  scheduler.bpk
-//!   progress.json     position, partial sums of the epoch, best score: see [`Progress`]
-//!   manifest.json     SHA-256 of each file, and the shape of every parameter
+//! checkpoints/epoch-0002-batch-000150/     2 whole epochs and 150 windows of the third
+//!   model.bpk  optimiser.bpk
+//!   state.safetensors the recurrent state that the next window goes on from, where windows do
+//!   recipe.toml       the recipe as it was
+//!   progress.json     position, partial sums of the epoch, best epoch: see [`Position`]
+//!   manifest.json     format, SHA-256 of each file, and the shape of every parameter
 //! ```
 //!
 //! A checkpoint is written into a folder with a temporary name, synced, and renamed, so that a crash
 //! or a full disk leaves the earlier ones alone. Loading checks every byte; when the newest checkpoint
-//! is damaged, resuming falls back to the one before. The two newest and the best are kept.
+//! is damaged, resuming falls back to the one before. The two newest are kept, and the best of each.
 //!
-//! No state of a random generator is stored: every draw follows from the run's seed and the position.
+//! No state of a random generator and no learning rate is stored: both follow from the recipe and the position.
 
+mod format1;
 mod manifest;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::module::{Module, ModuleDisplay};
+use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::files::{self, FileError};
+use crate::run_dir::FORMAT;
 use crate::tally::Tally;
 
 pub use manifest::Architecture;
@@ -33,25 +39,26 @@ const KEEP: usize = 2;
 
 const MODEL: &str = "model.bpk";
 const OPTIMISER: &str = "optimiser.bpk";
-const SCHEDULER: &str = "scheduler.bpk";
-const PROGRESS: &str = "progress.json";
+const STATE: &str = "state.safetensors";
+const RECIPE: &str = "recipe.toml";
+const POSITION: &str = "progress.json";
 const MANIFEST: &str = "manifest.json";
 const TEMPORARY: &str = ".tmp-";
+/// A checkpoint that one of the same position is about to replace.
+const REPLACED: &str = ".old-";
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Progress {
+pub struct Position {
     /// Epochs finished, with their validation.
     pub epochs: usize,
-    /// Batches done of the epoch under way.
-    pub batches: usize,
+    /// Windows (batches) done of the epoch under way.
+    pub windows: usize,
     /// Optimiser steps of the whole run.
     pub steps: usize,
     /// Devices that shared a step.
-    #[serde(default = "one")]
     pub devices: usize,
-    /// Sums over the batches done of the epoch under way.
+    /// Sums over the windows done of the epoch under way.
     pub tally: Tally,
     /// The learning rate of the last optimiser step.
     pub learning_rate: Option<f64>,
@@ -65,33 +72,34 @@ pub struct Progress {
     pub epoch_seconds: f64,
 }
 
-/// Checkpoints from before there could be several devices do not tell their number.
-fn one() -> usize {
-    1
+/// The name of a position's folder.
+fn folder(epochs: usize, windows: usize) -> String {
+    format!("epoch-{epochs:04}-batch-{windows:06}")
 }
 
-impl Progress {
-    /// The name of this position's folder; names sort in the order of time.
-    fn folder(&self) -> String {
-        folder(self.epochs, self.batches)
-    }
+/// The position that a folder's name tells, as `(epochs, windows)`; `None` for what is none of our folders.
+fn position_of(path: &Path) -> Option<(usize, usize)> {
+    let name = path.file_name()?.to_str()?;
+    let (epochs, windows) = name.strip_prefix("epoch-")?.split_once("-batch-")?;
+    let position = (epochs.parse().ok()?, windows.parse().ok()?);
+    (folder(position.0, position.1) == name).then_some(position)
 }
 
-fn folder(epochs: usize, batches: usize) -> String {
-    format!("epoch-{epochs:04}-batch-{batches:06}")
-}
-
-/// Everything that a run needs to go on: three burnpack records and the position.
+/// Everything that a run needs to go on.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The model's parameters.
+    /// The model's parameters, as a burnpack record.
     pub model: Bytes,
-    /// The optimiser's moments.
+    /// The optimiser's moments, as a burnpack record.
     pub optimiser: Bytes,
-    /// The scheduler's position.
-    pub scheduler: Bytes,
+    /// The recurrent state that the next window goes on from.
+    pub state: Option<Vec<u8>>,
+    /// The recipe as TOML; older checkpoints lack it.
+    pub recipe: Option<String>,
     /// Where the run stands.
-    pub progress: Progress,
+    pub position: Position,
+    /// The format that it was read in.
+    pub format: u32,
 }
 
 /// A checkpoint that cannot be used.
@@ -107,6 +115,16 @@ pub enum CheckpointError {
         path: PathBuf,
         /// What is wrong.
         problem: String,
+    },
+    /// A newer program wrote it.
+    #[error("{} was written by a newer version of this program (format {found}; this one knows {known}): use that version", path.display())]
+    Newer {
+        /// The checkpoint's folder.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
     },
     /// The parameters are those of another model.
     #[error("{} belongs to another architecture: {difference}; use the config.toml that it was trained with", path.display())]
@@ -145,39 +163,49 @@ impl Checkpoints {
         Self { folder, architecture }
     }
 
-    /// Writes a checkpoint, then removes those that are neither among the newest nor the best.
+    /// Writes a checkpoint, then removes those that are neither among the newest nor the best of these.
     /// Returns its folder.
     ///
     /// # Errors
     /// It cannot be written; the earlier checkpoints are intact then.
     pub fn save(&self, snapshot: &Snapshot) -> Result<PathBuf, CheckpointError> {
-        let target = self.folder.join(snapshot.progress.folder());
-        let temporary = self.folder.join(format!("{TEMPORARY}{}", snapshot.progress.folder()));
+        let Position { epochs, windows, .. } = snapshot.position;
+        let name = folder(epochs, windows);
+        let target = self.folder.join(&name);
+        let temporary = self.folder.join(format!("{TEMPORARY}{name}"));
+        let replaced = self.folder.join(format!("{REPLACED}{name}"));
         self.write(snapshot, &temporary)
             .and_then(|()| {
-                remove(&target)?;
+                // One of the same position stays whole until the new one is in its place; `list` puts it back if the
+                // program ends in between.
+                if target.exists() {
+                    remove(&replaced)?;
+                    fs::rename(&target, &replaced).map_err(FileError::new("move", &target))?;
+                }
                 fs::rename(&temporary, &target).map_err(FileError::new("write", &target))?;
-                Ok(files::sync_dir(&self.folder)?)
+                files::sync_dir(&self.folder)?;
+                remove(&replaced)
             })
             .inspect_err(|_| {
                 // Best effort: the error that matters is the one that is being returned.
                 let _ = fs::remove_dir_all(&temporary);
             })?;
-        self.prune(snapshot.progress.best_epoch)?;
+        self.prune()?;
         Ok(target)
     }
 
     fn write(&self, snapshot: &Snapshot, into: &Path) -> Result<(), CheckpointError> {
         remove(into)?;
         files::create_dir(into)?;
-        let progress = json(&into.join(PROGRESS), &snapshot.progress)?;
-        let contents: [(&str, &[u8]); 4] = [
+        let position = json(&into.join(POSITION), &snapshot.position)?;
+        let mut contents: Vec<(&str, &[u8])> = vec![
             (MODEL, &snapshot.model),
             (OPTIMISER, &snapshot.optimiser),
-            (SCHEDULER, &snapshot.scheduler),
-            (PROGRESS, &progress),
+            (POSITION, &position),
         ];
-        for (name, bytes) in contents {
+        contents.extend(snapshot.state.as_ref().map(|state| (STATE, state.as_slice())));
+        contents.extend(snapshot.recipe.as_ref().map(|recipe| (RECIPE, recipe.as_bytes())));
+        for (name, bytes) in &contents {
             files::write_synced(&into.join(name), bytes)?;
         }
         let manifest = Manifest::of(&contents, &self.architecture);
@@ -186,14 +214,18 @@ impl Checkpoints {
         Ok(files::sync_dir(into)?)
     }
 
-    /// Removes what is neither newest nor best, and what an earlier crash left half-written.
-    fn prune(&self, best_epoch: Option<usize>) -> Result<(), CheckpointError> {
+    /// Removes what is neither newest nor the best of what is kept, and what an earlier crash left half-written.
+    fn prune(&self) -> Result<(), CheckpointError> {
         let all = self.list()?;
-        let best = best_epoch.map(|epoch| self.folder.join(folder(epoch, 0)));
-        for old in &all[..all.len().saturating_sub(KEEP)] {
-            if Some(old) != best.as_ref() {
-                remove(old)?;
-            }
+        let (old, kept) = all.split_at(all.len().saturating_sub(KEEP));
+        // The best of every checkpoint kept: falling back from a damaged one must find its best.
+        let best = |path: &PathBuf| {
+            let position: Position = parse(path, &files::read(&path.join(POSITION)).ok()?).ok()?;
+            Some(self.folder.join(folder(position.best_epoch?, 0)))
+        };
+        let best: Vec<PathBuf> = kept.iter().filter_map(best).collect();
+        for old in old.iter().filter(|old| !best.contains(old)) {
+            remove(old)?;
         }
         for entry in self.entries()? {
             if name_of(&entry).starts_with(TEMPORARY) {
@@ -203,15 +235,23 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The folders of the checkpoints, oldest first.
+    /// The folders of the checkpoints, oldest first. Other folders beside them are left alone.
     ///
     /// # Errors
     /// The folder cannot be listed.
     pub fn list(&self) -> Result<Vec<PathBuf>, CheckpointError> {
-        let mut all = self.entries()?;
-        all.retain(|path| name_of(path).starts_with("epoch-"));
+        for entry in self.entries()? {
+            if let Some(name) = name_of(&entry).strip_prefix(REPLACED) {
+                let target = self.folder.join(name);
+                if !target.exists() {
+                    fs::rename(&entry, &target).map_err(FileError::new("move", &entry))?;
+                }
+            }
+        }
+        let all = self.entries()?.into_iter();
+        let mut all: Vec<_> = all.filter_map(|path| Some((position_of(&path)?, path))).collect();
         all.sort();
-        Ok(all)
+        Ok(all.into_iter().map(|(_, path)| path).collect())
     }
 
     fn entries(&self) -> Result<Vec<PathBuf>, CheckpointError> {
@@ -224,13 +264,16 @@ impl Checkpoints {
     ///
     /// # Errors
     /// There is none, all are damaged (the newest one's error), or the newest is of another
-    /// architecture.
+    /// architecture or a newer program.
     pub fn newest(&self, notice: &dyn Fn(String)) -> Result<Snapshot, CheckpointError> {
         let mut first = None;
         for path in self.list()?.iter().rev() {
             match self.load(path) {
                 Ok(snapshot) => return Ok(snapshot),
-                Err(error @ CheckpointError::OtherArchitecture { .. }) => return Err(error),
+                Err(
+                    error @ (CheckpointError::OtherArchitecture { .. }
+                    | CheckpointError::Newer { .. }),
+                ) => return Err(error),
                 Err(error) => {
                     notice(format!("{error} (going on from an earlier checkpoint)"));
                     first.get_or_insert(error);
@@ -246,8 +289,8 @@ impl Checkpoints {
     /// # Errors
     /// The best checkpoint is damaged, which is no reason to take another one.
     pub fn best(&self, newest: Snapshot) -> Result<Snapshot, CheckpointError> {
-        match newest.progress.best_epoch {
-            Some(epoch) if (newest.progress.epochs, newest.progress.batches) != (epoch, 0) => {
+        match newest.position.best_epoch {
+            Some(epoch) if (newest.position.epochs, newest.position.windows) != (epoch, 0) => {
                 self.load(&self.folder.join(folder(epoch, 0)))
             }
             _ => Ok(newest),
@@ -260,7 +303,18 @@ impl Checkpoints {
     /// A file is missing or differs from the manifest, or the architecture is another one.
     pub fn load(&self, path: &Path) -> Result<Snapshot, CheckpointError> {
         let manifest_path = path.join(MANIFEST);
-        let manifest: Manifest = parse(&manifest_path, &whole(&manifest_path)?)?;
+        let mut manifest: Manifest = parse(&manifest_path, &whole(&manifest_path)?)?;
+        let format = manifest.format;
+        if format > FORMAT {
+            return Err(CheckpointError::Newer {
+                path: path.to_owned(),
+                found: format,
+                known: FORMAT,
+            });
+        }
+        if format == format1::FORMAT {
+            manifest.architecture = format1::architecture(manifest.architecture);
+        }
         if let Some(difference) = manifest.architecture.difference(&self.architecture) {
             return Err(CheckpointError::OtherArchitecture { path: path.to_owned(), difference });
         }
@@ -272,12 +326,44 @@ impl Checkpoints {
                 Some(problem) => Err(CheckpointError::Corrupt { path: file, problem }),
             }
         };
+        let optional = |name: &str| manifest.lists(name).then(|| read(name)).transpose();
+        let file = path.join(POSITION);
+        let position = match format {
+            format1::FORMAT => format1::position(parse(&file, &read(POSITION)?)?)
+                .map_err(|e| CheckpointError::Corrupt { path: file, problem: e.to_string() })?,
+            _ => parse(&file, &read(POSITION)?)?,
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Snapshot {
             model: Bytes::from_bytes_vec(read(MODEL)?),
             optimiser: Bytes::from_bytes_vec(read(OPTIMISER)?),
-            scheduler: Bytes::from_bytes_vec(read(SCHEDULER)?),
-            progress: parse(&path.join(PROGRESS), &read(PROGRESS)?)?,
+            state: optional(STATE)?,
+            recipe: optional(RECIPE)?.map(text),
+            position,
+            format,
         })
+    }
+
+    /// `module` with the parameters of a checkpoint.
+    ///
+    /// # Errors
+    /// The record cannot be unpacked, or does not fit.
+    pub fn restore<M: Module + ModuleDisplay>(
+        &self,
+        module: M,
+        snapshot: &Snapshot,
+    ) -> Result<M, CheckpointError> {
+        let restored =
+            ModuleRecord::from_bytes(snapshot.model.clone()).and_then(|record| match snapshot.format {
+                format1::FORMAT => format1::restore(module, record),
+                _ => module.try_load_record(record),
+            });
+        restored.map_err(|error| self.unreadable(&error))
+    }
+
+    /// The error of a record that cannot be packed or unpacked.
+    pub(crate) fn unreadable(&self, error: &dyn std::fmt::Display) -> CheckpointError {
+        CheckpointError::Record { path: self.folder.clone(), problem: error.to_string() }
     }
 }
 

@@ -33,16 +33,34 @@ pub fn clip_global_norm<M: Module>(
     gradients: &mut GradientsParams,
     max_norm: f64,
 ) -> Result<f64, TensorReadError> {
-    let mut squares = SumOfSquares { gradients, total: None };
-    module.visit(&mut squares);
-    let norm = match squares.total {
+    let norm = match sum_of_squares(module, gradients) {
         Some(total) => total.try_into_scalar::<f64>()?.sqrt(),
         None => 0.0,
     };
+    clip(module, gradients, norm, max_norm);
+    Ok(norm)
+}
+
+/// Scales `gradients` of `module`, whose norm is known, down to `max_norm`, as [`clip_global_norm`] does.
+pub(crate) fn clip<M: Module>(
+    module: &M,
+    gradients: &mut GradientsParams,
+    norm: f64,
+    max_norm: f64,
+) {
     if max_norm > 0.0 && norm.is_finite() && norm > max_norm {
         scale(module, gradients, max_norm / norm);
     }
-    Ok(norm)
+}
+
+/// The square of the global norm, `[1]`, still on the device; `None` without any gradient.
+pub(crate) fn sum_of_squares<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+) -> Option<Tensor<1>> {
+    let mut squares = SumOfSquares { gradients, total: None };
+    module.visit(&mut squares);
+    squares.total
 }
 
 /// Multiplies all `gradients` of `module` by `factor`.

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use burn::data::dataset::DatasetError;
 use burn::tensor::TensorReadError;
-use egru::CellError;
-use egru_data::DataError;
+use egru::{CellError, Readout};
+use egru_data::{DataError, Spec};
 use thiserror::Error;
 
 use crate::checkpoint::CheckpointError;
@@ -21,9 +20,6 @@ pub enum TrainError {
     /// The data.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A batch.
-    #[error(transparent)]
-    Batch(#[from] DatasetError),
     /// The model.
     #[error(transparent)]
     Model(#[from] CellError),
@@ -39,6 +35,9 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// A new run has nothing that could be looked at.
+    #[error("this run has not been trained yet: train it first")]
+    NotTrained,
     /// A JSON file of the run cannot be understood or written.
     #[error("{}: {source}; restore the file, or start a new run", path.display())]
     Json {
@@ -57,12 +56,52 @@ pub enum TrainError {
         /// Lines found.
         found: usize,
     },
+    /// The run was written by a newer program.
+    #[error("{} was written by a newer version of this program (format {found}; this one knows {known}): use that version", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
+    /// Another process works on the run.
+    #[error("{} is in use by {holder}; wait for it, or stop it", path.display())]
+    Locked {
+        /// The run's folder.
+        path: PathBuf,
+        /// Who holds it, as far as that is known.
+        holder: String,
+    },
+    /// The data are not those that the run has been trained on.
+    #[error("{}: its SHA-256 is {now}, and the run was trained on a file with {was}; give the same data, or start a new run", path.display())]
+    OtherData {
+        /// The file.
+        path: PathBuf,
+        /// The checksum that the run knows.
+        was: String,
+        /// That of the file.
+        now: String,
+    },
+    /// A key of the recipe was changed that a run cannot change.
+    #[error("`{key}` was {was} and is now {now}: {reason}")]
+    ChangedRecipe {
+        /// The key.
+        key: String,
+        /// Its value at the checkpoint.
+        was: String,
+        /// Its value now.
+        now: String,
+        /// Why that cannot be, and the remedy.
+        reason: &'static str,
+    },
     /// The loss or the gradient is no longer a number.
     #[error(
         "{what} became {value} in epoch {epoch}, step {step}; {kept}. Lower optimiser.learning_rate or set training.clip_norm, and start again"
     )]
     NotFinite {
-        /// `the loss` or `the gradient norm`.
+        /// `the loss`, `the validation loss` or `the gradient norm`.
         what: &'static str,
         /// `NaN`, `inf` or `-inf`.
         value: f64,
@@ -78,10 +117,28 @@ pub enum TrainError {
     ReadoutMismatch {
         /// The read-out.
         readout: String,
-        /// The task.
+        /// The data.
         task: String,
         /// What the task needs, as a remedy.
         needs: &'static str,
+    },
+    /// The task and something else do not belong together.
+    #[error("the task `{task}` cannot be used here: {problem}; {remedy}")]
+    Unsuited {
+        /// The task.
+        task: String,
+        /// Why.
+        problem: String,
+        /// What would fit.
+        remedy: String,
+    },
+    /// Windows whose state carries over cannot be shared out.
+    #[error("sampling.type = \"{sampling}\" carries the state from window to window, which {devices} devices cannot do side by side; train on one device")]
+    CarriedState {
+        /// The kind of sampling.
+        sampling: String,
+        /// How many devices were asked for.
+        devices: usize,
     },
     /// A number cannot be read from the device.
     #[error("cannot read from the device: {0:?}; if its memory is full, lower training.batch_size")]
@@ -114,14 +171,21 @@ pub enum TrainError {
         /// What it says.
         problem: String,
     },
-    /// burn-train stopped for a reason of its own.
-    #[error("training stopped: {0}")]
-    Stopped(String),
 }
 
 impl TrainError {
     pub(crate) fn json(path: PathBuf, source: serde_json::Error) -> Self {
         Self::Json { path, source }
+    }
+
+    /// A read-out that does not give what the targets of `spec` need.
+    pub(crate) fn readout(readout: Readout, spec: &Spec, needs: &'static str) -> Self {
+        // The read-out's name as recipes write it.
+        let readout = serde_json::to_value(readout).map_or_else(
+            |_| format!("{readout:?}"),
+            |name| name.as_str().unwrap_or_default().to_owned(),
+        );
+        Self::ReadoutMismatch { readout, task: spec.name.clone(), needs }
     }
 }
 

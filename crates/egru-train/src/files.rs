@@ -41,9 +41,11 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Creates a folder and its parents.
+/// Creates a folder and its parents, and waits until the disk has every new one.
 pub(crate) fn create_dir(path: &Path) -> Result<(), FileError> {
-    fs::create_dir_all(path).map_err(FileError::new("create", path))
+    let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::create_dir_all(path).map_err(FileError::new("create", path))?;
+    new.into_iter().filter(|folder| !folder.as_os_str().is_empty()).try_for_each(sync_parent)
 }
 
 /// Reads a whole file.

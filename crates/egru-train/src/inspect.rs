@@ -1,17 +1,15 @@
 //! A close look at single samples: events, states and activity, as plain data for the report.
 
-use burn::module::Module;
 use burn::tensor::{Tensor, TensorReadError};
-use egru::{Cell, Readout, SequenceOutput};
-use egru_data::scan::Permutation;
-use egru_data::{Batch, BatchTargets, DatasetConfig};
+use egru::{Cell, Keep, Network, SequenceOutput};
+use egru_data::{Batch, Inputs};
 
-use crate::evaluate::{evaluate, layer_name, trained};
-use crate::recipe::Recipe;
-use crate::report_data::{Answer, Inspection, LayerTrace, SampleTrace, UnitTrace};
+use crate::TrainError;
+use crate::evaluate::layer_name;
+use crate::files;
+use crate::report_data::{Inspection, LayerTrace, SampleTrace, Summary, UnitTrace};
 use crate::run_dir::RunDir;
-use crate::trainee::{Trainee, predictions};
-use crate::{TrainError, TrainOptions, files};
+use crate::session::Opened;
 
 /// What to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,86 +26,64 @@ impl Default for InspectRequest {
     }
 }
 
-/// Runs some test samples through a run's best checkpoint. The summary is the run's own, or a new
-/// evaluation when the run has not written one.
-pub(crate) fn inspect<C: Cell>(
-    run: &RunDir,
-    recipe: &Recipe,
-    request: InspectRequest,
-    options: &TrainOptions,
-) -> Result<Inspection, TrainError> {
-    let splits = recipe.data.load(options.data_root.as_deref(), recipe.seed)?;
-    let (model, _) = trained::<C>(run, recipe, splits.train.spec(), options)?;
-    let model = model.valid();
-    let names = splits.test.class_names();
-    let samples = (0..request.samples.min(splits.test.len()))
-        .map(|index| {
-            let batch = Batch::collate(splits.test.as_ref(), &[index])?;
-            sample(&model, &batch, recipe, request.units, names.as_deref())
+impl Inspection {
+    /// The samples, with what the run's folder holds.
+    pub(crate) fn of(
+        run: &RunDir,
+        summary: Summary,
+        samples: Vec<SampleTrace>,
+    ) -> Result<Self, TrainError> {
+        Ok(Self {
+            summary,
+            history: run.history()?,
+            samples,
+            config: files::read_text(&run.config())?,
+            environment: files::read_text(&run.environment())?,
         })
-        .collect::<Result<_, TrainError>>()?;
-    let summary = match run.read_summary()? {
-        Some(summary) => summary,
-        None => evaluate::<C>(run, recipe, options)?,
-    };
-    Ok(Inspection {
-        summary,
-        history: run.history()?,
-        samples,
-        config: files::read_text(&run.config())?,
-        environment: files::read_text(&run.environment())?,
-    })
+    }
+}
+
+/// Runs some test samples through `network`, which must be on a device without autodiff.
+pub(crate) fn inspect<C: Cell>(
+    opened: &Opened<C>,
+    network: &Network<C>,
+    request: InspectRequest,
+) -> Result<Vec<SampleTrace>, TrainError> {
+    let test = opened.splits.test.as_ref();
+    let names = test.class_names();
+    (0..request.samples.min(test.len()))
+        .map(|index| {
+            let batch = Batch::collate(test, &[index])?;
+            sample(opened, network, batch, request.units, names.as_deref())
+        })
+        .collect()
 }
 
 fn sample<C: Cell>(
-    model: &Trainee<C>,
-    batch: &Batch,
-    recipe: &Recipe,
+    opened: &Opened<C>,
+    network: &Network<C>,
+    batch: Batch,
     units: usize,
     names: Option<&[String]>,
 ) -> Result<SampleTrace, TrainError> {
-    let output = model.pass(batch)?.output;
-    let thresholds = model.model.stack.thresholds();
-    let layers = output.layers.iter().zip(thresholds).enumerate();
+    let keep = Keep { c: true, o: true, ..Keep::OUTPUT };
+    let output = opened.objective.evaluate(network, &batch, None, keep)?.output;
+    let layers = output.layers.iter().zip(network.thresholds()).enumerate();
     let layers = layers
         .map(|(index, (layer, theta))| layer_trace(layer_name(index), layer, theta, units))
         .collect::<Result<_, _>>()?;
-    let class = |index: usize| Answer::Class {
-        index,
-        name: names.and_then(|names| names.get(index).cloned()),
-    };
-    let target = match &batch.targets {
-        BatchTargets::Classes(classes) => class(classes[0]),
-        BatchTargets::Values(values) => Answer::Value(f64::from(values[0])),
-        BatchTargets::PerStep(labels) => Answer::PerStep(labels.clone()),
-    };
-    let prediction = match &batch.targets {
-        BatchTargets::Values(_) => Answer::Value(output.logits.try_into_scalar::<f64>()?),
-        _ if model.model.readout() == Readout::PerStep => {
-            Answer::PerStep(predictions(output.logits)?.into_iter().map(Some).collect())
-        }
-        _ => class(predictions(output.logits)?[0]),
-    };
     Ok(SampleTrace {
         index: batch.indices[0],
         steps: batch.steps,
         channels: batch.channels,
-        input: batch.inputs.clone(),
-        image: image(&recipe.data),
-        target,
-        prediction,
+        verdict: opened.objective.task.verdict(&output.reading, &batch, names)?,
+        image: opened.splits.test.spec().layout.picture(),
+        input: match batch.inputs {
+            Inputs::Values(values) => values,
+            Inputs::Tokens(tokens) => tokens.into_iter().map(|token| token as f32).collect(),
+        },
         layers,
     })
-}
-
-/// `(rows, columns)` of data sets that scan pictures in order.
-fn image(data: &DatasetConfig) -> Option<(usize, usize)> {
-    let permutation = match data {
-        DatasetConfig::Smnist(config) => config.permutation,
-        DatasetConfig::Glyphs(config) => config.permutation,
-        _ => return None,
-    };
-    (permutation == Permutation::None).then_some((28, 28))
 }
 
 /// The trace of one layer over a batch of one sample.
@@ -118,12 +94,13 @@ fn layer_trace(
     units: usize,
 ) -> Result<LayerTrace, TensorReadError> {
     let [steps, _, hidden] = output.y.dims();
-    let states = output.c.try_to_vec_as::<f32>()?;
-    let theta = theta.map(|theta| theta.try_to_vec_as::<f32>()).transpose()?;
-    let fired = match &output.events {
-        Some(events) => events.o.try_to_vec_as::<f32>()?,
-        None => vec![0.0; steps * hidden],
+    let read = |series: &Option<Tensor<3>>| match series {
+        Some(series) => series.try_to_vec_as::<f32>(),
+        None => Ok(vec![0.0; steps * hidden]),
     };
+    let states = read(&output.c)?;
+    let theta = theta.map(|theta| theta.try_to_vec_as::<f32>()).transpose()?;
+    let fired = read(&output.events.as_ref().and_then(|events| events.o.clone()))?;
     let events: Vec<(u32, u32)> = fired
         .iter()
         .enumerate()

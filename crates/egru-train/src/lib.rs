@@ -1,8 +1,8 @@
 //! Experiments: recipes, training, evaluation, checkpoints, run directories and reports.
 //!
-//! A [`Recipe`] says what to compute, [`TrainOptions`] where; a [`Registry`] of cells does it. What a
-//! run leaves behind is described in [`run_dir`]. This crate picks no backend, prints nothing and reads no
-//! command line: progress goes to a callback as [`TrainEvent`]s.
+//! A [`Recipe`] says what to compute, [`TrainOptions`] where. A [`Registry`] of cells, data sets and tasks opens a run of it as a
+//! [`Session`], whose methods train, evaluate and inspect it. What a run leaves behind is described in [`run_dir`]. This crate
+//! picks no backend, prints nothing and reads no command line: progress goes to a callback as [`Update`]s.
 //!
 //! ```
 //! use burn::tensor::Device;
@@ -17,46 +17,53 @@
 //!     .with_overrides(&small.map(|(key, value)| (key.to_owned(), value.to_owned())))?;
 //! let options = TrainOptions::new(Device::flex(), runs.path());
 //!
-//! let summary = Registry::default().train(&recipe, &options)?;
+//! let mut session = Registry::default().start(&recipe, &options)?;
+//! let summary = session.train()?;
 //! assert!(!summary.interrupted);
-//! assert!(summary.test_accuracy.is_some());
+//! assert!(summary.figure("test_accuracy").is_some());
 //! assert!(summary.run_dir.join("config.toml").exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod capture;
+mod carried;
+mod dashboard;
 mod environment;
 mod error;
 mod evaluate;
-mod events;
-mod feed;
 mod files;
 mod inspect;
-mod metric;
+mod lock;
+mod objective;
 mod options;
+mod probe;
+mod resume;
 mod seed;
-mod strategy;
+mod session;
 mod train;
-mod trainee;
+mod update;
 mod workers;
 
 pub mod checkpoint;
 pub mod clip;
+pub mod metric;
 pub mod optimise;
-pub mod probe;
 pub mod recipe;
 pub mod registry;
 pub mod report;
 pub mod report_data;
 pub mod run_dir;
 pub mod tally;
+pub mod task;
 
 pub use environment::Caller;
 pub use error::TrainError;
-pub use events::{EventSink, TrainEvent};
 pub use files::{FileError, write_atomic};
 pub use inspect::InspectRequest;
 pub use options::{Strategy, TrainOptions};
+pub use probe::{Probe, ProbeRequest};
 pub use recipe::{Recipe, RecipeError};
-pub use registry::{Experiment, Registry};
+pub use registry::Registry;
 pub use run_dir::RunDir;
+pub use session::Session;
+pub use task::Task;
+pub use update::{Update, UpdateSink};

@@ -1,250 +1,113 @@
-//! The run's figures as burn-train metrics, and the memory that early stopping reads them from.
+//! What is measured of a model: figures with a name, a unit and a direction.
+//!
+//! A [task](crate::Task) says which figures it has. Records, summaries, tables and reports hold them by name and name
+//! none themselves, so that a task from outside this crate is shown like those inside.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use burn::tensor::TensorReadError;
-use burn::train::logger::MetricLogger;
-use burn::train::metric::store::{
-    Aggregate, Direction, EpochSummary, MetricsUpdate, Split as BurnSplit,
-};
-use burn::train::metric::{
-    Metric, MetricAttributes, MetricDefinition, MetricId, MetricMetadata, MetricName, Numeric,
-    NumericAttributes, NumericEntry, SerializedEntry, format_float,
-};
-use burn::train::{MetricEarlyStoppingStrategy, StoppingCondition};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::report_data::{EpochRecord, RunHistory, Split};
-use crate::tally::{Ratio, Tally};
+/// Name of the loss, which every task has.
+pub const LOSS: &str = "loss";
 
-/// Name of the loss.
-pub(crate) const LOSS: &str = "Loss";
-const ACCURACY: &str = "Accuracy";
+/// Figures by the name of their metric; what could not be measured is absent.
+pub type Figures = BTreeMap<String, f64>;
 
-/// One figure of a [`Tally`]: of the last batch, and over the epoch.
-#[derive(Clone)]
-pub(crate) struct Gauge {
-    name: MetricName,
-    higher_is_better: bool,
-    figure: fn(&Tally) -> Ratio,
-    last: Ratio,
-    epoch: Ratio,
+/// How a figure is written for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A share in `[0, 1]`, written as a percentage.
+    Share,
+    /// Natural units of information.
+    Nats,
+    /// A plain number.
+    Number,
 }
 
-impl Gauge {
-    fn new(name: &str, higher_is_better: bool, figure: fn(&Tally) -> Ratio) -> Self {
-        Self {
-            name: Arc::new(name.to_owned()),
-            higher_is_better,
-            figure,
-            last: Ratio::default(),
-            epoch: Ratio::default(),
-        }
-    }
-
-    /// Mean loss per scored target.
-    pub(crate) fn loss() -> Self {
-        Self::new(LOSS, false, Tally::loss)
-    }
-
-    /// Share of targets predicted right.
-    pub(crate) fn accuracy() -> Self {
-        Self::new(ACCURACY, true, Tally::accuracy)
-    }
-
-    /// Share of zeros in the layers' outputs.
-    pub(crate) fn activity_sparsity() -> Self {
-        Self::new("Activity sparsity", true, Tally::activity_sparsity)
-    }
-
-    /// Share of exactly skipped gradient paths.
-    pub(crate) fn backward_sparsity() -> Self {
-        Self::new("Backward sparsity", true, Tally::backward_sparsity)
-    }
-
-    /// Global gradient norm before clipping.
-    pub(crate) fn gradient_norm() -> Self {
-        Self::new("Gradient norm", false, Tally::gradient_norm)
-    }
-
-    fn entry(&self, serialized: String) -> SerializedEntry {
-        let format = |ratio: Ratio| match ratio.value() {
-            Some(value) => format_float(value, 4),
-            None => SerializedEntry::NOT_AVAILABLE.to_owned(),
-        };
-        let (epoch, batch) = (format(self.epoch), format(self.last));
-        SerializedEntry::new(format!("epoch {epoch} - batch {batch}"), serialized)
-    }
+/// Which of two values is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Better {
+    /// The higher.
+    Higher,
+    /// The lower.
+    Lower,
 }
 
-impl Metric for Gauge {
-    type Input = Tally;
-
-    fn name(&self) -> MetricName {
-        self.name.clone()
-    }
-
-    fn attributes(&self) -> MetricAttributes {
-        NumericAttributes { unit: None, higher_is_better: self.higher_is_better }.into()
-    }
-
-    fn update(
-        &mut self,
-        batch: &Tally,
-        _metadata: &MetricMetadata,
-    ) -> Result<SerializedEntry, TensorReadError> {
-        self.last = (self.figure)(batch);
-        self.epoch += self.last;
-        Ok(self.entry(self.value().map_or_else(String::new, |value| value.serialize())))
-    }
-
-    fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        Ok(self.entry(self.final_value().serialize()))
-    }
-
-    fn clear(&mut self) {
-        self.last = Ratio::default();
-        self.epoch = Ratio::default();
-    }
+/// One kind of figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Its key in records: lower-case letters, digits and `_`.
+    pub name: Cow<'static, str>,
+    /// How it is written.
+    pub unit: Unit,
+    /// Which way it improves.
+    pub better: Better,
 }
 
-impl Numeric for Gauge {
-    fn value(&self) -> Option<NumericEntry> {
-        self.last.value().map(NumericEntry::Value)
+impl Metric {
+    /// A metric of this name.
+    pub const fn new(name: &'static str, unit: Unit, better: Better) -> Self {
+        Self { name: Cow::Borrowed(name), unit, better }
     }
 
-    fn running_value(&self) -> Option<NumericEntry> {
-        self.epoch.value().map(NumericEntry::Value)
+    /// The name as people read it: `activity sparsity`.
+    pub fn label(&self) -> String {
+        self.name.replace('_', " ")
     }
 
-    fn final_value(&self) -> NumericEntry {
-        NumericEntry::Final(self.epoch.value().unwrap_or(f64::NAN))
-    }
-}
-
-/// The validation figure that picks the best epoch: accuracy where there is one, else the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Score {
-    Accuracy,
-    Loss,
-}
-
-impl Score {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => ACCURACY,
-            Self::Loss => LOSS,
-        }
-    }
-
-    pub(crate) fn direction(self) -> Direction {
-        match self {
-            Self::Accuracy => Direction::Highest,
-            Self::Loss => Direction::Lowest,
-        }
-    }
-
-    fn of(self, record: &EpochRecord) -> Option<f64> {
-        match self {
-            Self::Accuracy => record.accuracy,
-            Self::Loss => Some(record.loss),
-        }
-    }
-
-    /// Stops after `patience` epochs without a better score.
-    pub(crate) fn early_stopping(self, patience: usize) -> MetricEarlyStoppingStrategy {
-        let gauge = match self {
-            Self::Accuracy => Gauge::accuracy(),
-            Self::Loss => Gauge::loss(),
-        };
-        MetricEarlyStoppingStrategy::new(
-            &gauge,
-            Aggregate::Mean,
-            self.direction(),
-            BurnSplit::Valid,
-            StoppingCondition::NoImprovementSince { n_epochs: patience },
-        )
-    }
-}
-
-/// The final value of each metric, epoch and split, in memory. It starts with the epochs of the
-/// run's earlier sessions, so that the best epoch and early stopping are the same as in a run that
-/// was never interrupted.
-pub(crate) struct Ledger(HashMap<(MetricId, usize, BurnSplit), f64>);
-
-impl Ledger {
-    pub(crate) fn new(history: &RunHistory, score: Score) -> Self {
-        let past = history.of(Split::Valid).filter_map(|record| {
-            Some(((id(score.name()), record.epoch, BurnSplit::Valid), score.of(record)?))
-        });
-        Self(past.collect())
-    }
-}
-
-fn id(name: &str) -> MetricId {
-    MetricId::new(Arc::new(name.to_owned()))
-}
-
-impl MetricLogger for Ledger {
-    fn log(&mut self, update: MetricsUpdate, epoch: usize, split: &BurnSplit) {
-        for metric in update.entries_numeric {
-            if let Some(NumericEntry::Final(value)) = metric.numeric_entry {
-                self.0.insert((metric.entry.metric_id, epoch, split.clone()), value);
+    /// A value as people read it.
+    ///
+    /// ```
+    /// use egru_train::metric::{Better, Metric, Unit};
+    /// let accuracy = Metric::new("accuracy", Unit::Share, Better::Higher);
+    /// assert_eq!(accuracy.show(0.98312), "98.31 %");
+    /// ```
+    pub fn show(&self, value: f64) -> String {
+        match self.unit {
+            Unit::Share => format!("{:.2} %", 100.0 * value),
+            Unit::Nats | Unit::Number if value != 0.0 && !(1e-3..1e5).contains(&value.abs()) => {
+                format!("{value:.3e}")
             }
+            Unit::Nats | Unit::Number => format!("{value:.4}"),
         }
     }
 
-    fn read_numeric(
-        &mut self,
-        name: &str,
-        epoch: usize,
-        split: &BurnSplit,
-    ) -> Result<Vec<NumericEntry>, String> {
-        let value = self.0.get(&(id(name), epoch, split.clone()));
-        Ok(value.map(|&value| NumericEntry::Final(value)).into_iter().collect())
+    /// Whether `value` is better than `other`.
+    pub fn improves(&self, value: f64, other: f64) -> bool {
+        match self.better {
+            Better::Higher => value > other,
+            Better::Lower => value < other,
+        }
     }
+}
 
-    fn log_metric_definition(&mut self, _definition: MetricDefinition) {}
+/// What is measured of every network, whatever its task: shares of what was not computed.
+pub static NETWORK: [Metric; 2] = [
+    Metric::new("activity_sparsity", Unit::Share, Better::Higher),
+    Metric::new("backward_sparsity", Unit::Share, Better::Higher),
+];
 
-    fn log_epoch_summary(&mut self, _summary: EpochSummary) {}
+/// Reads figures from an object: everything in it that is a number. A `null`, which older runs wrote for what they did not
+/// have, is absent.
+pub(crate) fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Figures, D::Error> {
+    let all = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    Ok(all.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn metadata() -> MetricMetadata {
-        let progress = burn::data::dataloader::Progress::new(1, 1, None);
-        MetricMetadata { progress, iteration: None, lr: None }
-    }
-
     #[test]
-    fn a_gauge_weighs_batches_by_their_targets() {
-        let mut gauge = Gauge::accuracy();
-        for (right, targets) in [(3, 4), (1, 12)] {
-            let batch = Tally { targets, correct: Some(right), ..Tally::default() };
-            gauge.update(&batch, &metadata()).unwrap();
-        }
-        assert_eq!(gauge.value().unwrap().current(), 1.0 / 12.0);
-        assert_eq!(gauge.final_value().current(), 0.25);
-        gauge.clear();
-        assert!(gauge.value().is_none());
-    }
-
-    #[test]
-    fn the_ledger_remembers_earlier_sessions_and_final_values() {
-        let past = |epoch, accuracy| EpochRecord {
-            epoch,
-            accuracy: Some(accuracy),
-            ..EpochRecord::empty(Split::Valid)
-        };
-        let history = RunHistory { epochs: vec![past(1, 0.5), past(2, 0.75)] };
-        let mut ledger = Ledger::new(&history, Score::Accuracy);
-        let read = |ledger: &mut Ledger, epoch| {
-            let values = ledger.read_numeric(ACCURACY, epoch, &BurnSplit::Valid).unwrap();
-            values.first().map(NumericEntry::current)
-        };
-        assert_eq!(read(&mut ledger, 2), Some(0.75));
-        assert_eq!(read(&mut ledger, 3), None);
+    fn figures_read_as_people_write_them() {
+        let loss = Metric::new(LOSS, Unit::Nats, Better::Lower);
+        assert_eq!(loss.show(0.25), "0.2500");
+        assert_eq!(loss.show(0.0), "0.0000");
+        assert_eq!(loss.show(0.000_02), "2.000e-5");
+        assert_eq!(NETWORK[0].label(), "activity sparsity");
+        assert!(loss.improves(0.1, 0.2) && !loss.improves(0.2, 0.2) && !loss.improves(0.1, f64::NAN));
     }
 }

@@ -1,111 +1,111 @@
-//! From `[optimiser]` and `[schedule]` to Burn's optimiser and learning-rate scheduler.
-//!
-//! Thresholds form a parameter group of their own: no weight decay, and a learning rate of
-//! `threshold_factor` times everyone else's.
+//! From `[optimiser]` and `[schedule]` to Burn's optimiser and the learning rate of each step.
 
-use burn::lr_scheduler::LrSchedulerConfig;
-use burn::lr_scheduler::cosine::CosineAnnealingLrSchedulerConfig;
-use burn::lr_scheduler::module_lr_scheduler::{ModuleLrScheduler, ModuleLrSchedulerConfig};
-use burn::lr_scheduler::sequential::SequentialLrSchedulerConfig;
-use burn::lr_scheduler::step::StepLrSchedulerConfig;
+use burn::lr_scheduler::constant::ConstantLr;
+use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer};
 
 use crate::recipe::{OptimiserName, OptimiserRecipe, Recipe, RecipeError, ScheduleRecipe};
 
-/// The optimiser of a recipe; `thresholds` are the parameters without weight decay.
-pub fn optimiser(recipe: &OptimiserRecipe, thresholds: Option<&ParamGroup>) -> ModuleOptimizer {
+/// The optimiser of a recipe, with its parameter groups.
+pub fn optimiser(recipe: &OptimiserRecipe) -> ModuleOptimizer {
     match recipe.name {
         OptimiserName::Adam => {
-            let plain = AdamConfig::new()
-                .with_beta_1(recipe.beta1 as f32)
-                .with_beta_2(recipe.beta2 as f32)
-                .with_epsilon(recipe.epsilon as f32);
-            let decayed = if recipe.weight_decay == 0.0 {
-                plain.clone()
-            } else {
-                let decay = WeightDecayConfig::new(recipe.weight_decay as f32);
-                plain.clone().with_weight_decay(Some(decay))
+            let config = |decay: f64| {
+                AdamConfig::new()
+                    .with_beta_1(recipe.beta1 as f32)
+                    .with_beta_2(recipe.beta2 as f32)
+                    .with_epsilon(recipe.epsilon as f32)
+                    .with_weight_decay((decay != 0.0).then(|| WeightDecayConfig::new(decay as f32)))
             };
-            match thresholds {
-                Some(group) => decayed.init().with_group(group.clone(), plain.build(), None),
-                None => decayed.init(),
-            }
+            let all = config(recipe.weight_decay).init();
+            recipe.group.iter().fold(all, |optimiser, group| {
+                let own = config(group.weight_decay.unwrap_or(recipe.weight_decay)).build();
+                optimiser.with_group(parameters(&group.pattern), own, None)
+            })
         }
         OptimiserName::AdamW => {
-            let with_decay = |decay: f64| {
+            let config = |decay: f64| {
                 AdamWConfig::new()
                     .with_beta_1(recipe.beta1 as f32)
                     .with_beta_2(recipe.beta2 as f32)
                     .with_epsilon(recipe.epsilon as f32)
                     .with_weight_decay(decay as f32)
             };
-            let decayed = with_decay(recipe.weight_decay).init();
-            match thresholds {
-                Some(group) => decayed.with_group(group.clone(), with_decay(0.0).build(), None),
-                None => decayed,
-            }
+            let all = config(recipe.weight_decay).init();
+            recipe.group.iter().fold(all, |optimiser, group| {
+                let own = config(group.weight_decay.unwrap_or(recipe.weight_decay)).build();
+                optimiser.with_group(parameters(&group.pattern), own, None)
+            })
         }
     }
 }
 
-/// The learning-rate scheduler of a recipe; it advances once per optimiser step.
-///
-/// # Errors
-/// A schedule that does not fit the run, such as a cosine that starts after the last epoch.
-pub fn scheduler(
-    recipe: &Recipe,
-    steps_per_epoch: usize,
-    thresholds: Option<&ParamGroup>,
-) -> Result<ModuleLrScheduler, RecipeError> {
-    let mut config = ModuleLrSchedulerConfig::new(schedule(recipe, steps_per_epoch, 1.0)?);
-    if let Some(group) = thresholds {
-        let factor = recipe.optimiser.threshold_factor;
-        config = config.with_group(group.clone(), schedule(recipe, steps_per_epoch, factor)?);
-    }
-    config.init().map_err(|problem| RecipeError::Invalid {
-        field: "schedule".to_owned(),
-        value: format!("{:?}", recipe.schedule),
-        remedy: problem,
-    })
+/// The parameters whose path contains `pattern`.
+fn parameters(pattern: &str) -> ParamGroup {
+    ParamGroup::from_predicate(pattern)
 }
 
-fn schedule(
-    recipe: &Recipe,
-    steps_per_epoch: usize,
-    factor: f64,
-) -> Result<LrSchedulerConfig, RecipeError> {
-    let rate = recipe.optimiser.learning_rate * factor;
-    if factor == 0.0 {
-        return Ok(LrSchedulerConfig::Constant(0.0));
-    }
-    Ok(match recipe.schedule {
-        ScheduleRecipe::Constant => LrSchedulerConfig::Constant(rate),
-        ScheduleRecipe::Step { every, gamma } => {
-            StepLrSchedulerConfig::new(rate, every * steps_per_epoch).with_gamma(gamma).into()
+/// The rates of all parameters, where `rate` is that of those in no group.
+pub fn rates(recipe: &OptimiserRecipe, rate: f64) -> ModuleLearningRate {
+    let all = ModuleLrScheduler::new(ConstantLr::new(rate));
+    let grouped = recipe.group.iter().fold(all, |rates, group| {
+        rates.with_group(parameters(&group.pattern), ConstantLr::new(rate * group.rate_factor))
+    });
+    { grouped }.step()
+}
+
+/// The learning rate of every step of a run: a function of the position alone, so that nothing of it is stored.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    kind: ScheduleRecipe,
+    rate: f64,
+    /// Optimiser steps before each epoch; the last entry is their number in all.
+    starts: Vec<usize>,
+}
+
+impl Schedule {
+    /// The schedule of a recipe; `steps` has the optimiser steps of each epoch, which may differ.
+    ///
+    /// # Errors
+    /// A schedule that does not fit the run, such as a cosine that starts after the last epoch.
+    pub fn new(recipe: &Recipe, steps: &[usize]) -> Result<Self, RecipeError> {
+        let epochs = recipe.training.epochs;
+        if let ScheduleRecipe::Cosine { from, .. } = recipe.schedule
+            && from >= epochs
+        {
+            return Err(RecipeError::Invalid {
+                field: "schedule.from".to_owned(),
+                value: from.to_string(),
+                remedy: format!("use less than training.epochs = {epochs}"),
+            });
         }
-        ScheduleRecipe::Cosine { from, final_rate } => {
-            let Some(epochs) = recipe.training.epochs.checked_sub(from).filter(|&left| left > 0)
-            else {
-                return Err(RecipeError::Invalid {
-                    field: "schedule.from".to_owned(),
-                    value: from.to_string(),
-                    remedy: format!("use less than training.epochs = {}", recipe.training.epochs),
-                });
-            };
-            // The last step of the run gets exactly the final rate.
-            let steps = (epochs * steps_per_epoch).saturating_sub(1).max(1);
-            let cosine =
-                CosineAnnealingLrSchedulerConfig::new(rate, steps).with_min_lr(final_rate * factor);
-            if from == 0 {
-                cosine.into()
-            } else {
-                let parts = vec![LrSchedulerConfig::Constant(rate), cosine.into()];
-                SequentialLrSchedulerConfig::new(parts, vec![from * steps_per_epoch]).into()
+        let mut starts = vec![0];
+        for steps in steps {
+            starts.push(starts[starts.len() - 1] + steps);
+        }
+        Ok(Self { kind: recipe.schedule.clone(), rate: recipe.optimiser.learning_rate, starts })
+    }
+
+    /// The rate of a step: `epoch` counts from 1, `step` within it from 0.
+    pub fn rate(&self, epoch: usize, step: usize) -> f64 {
+        match self.kind {
+            ScheduleRecipe::Constant => self.rate,
+            ScheduleRecipe::Step { every, gamma } => {
+                self.rate * gamma.powi(((epoch - 1) / every) as i32)
+            }
+            ScheduleRecipe::Cosine { from, .. } if epoch <= from => self.rate,
+            ScheduleRecipe::Cosine { from, final_rate } => {
+                let first = self.starts[from];
+                // The last step of the run gets exactly the final rate.
+                let last = (self.starts[self.starts.len() - 1] - first).saturating_sub(1).max(1);
+                let share = (self.starts[epoch - 1] + step - first) as f64 / last as f64;
+                let fall = 1.0 + (share * std::f64::consts::PI).cos();
+                final_rate + 0.5 * (self.rate - final_rate) * fall
             }
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -114,66 +114,61 @@ mod tests {
 
     use super::*;
 
-    /// The rates of each step, of a usual parameter and of a threshold.
-    fn rates(overrides: &[(&str, &str)], steps_per_epoch: usize, steps: usize) -> Vec<(f64, f64)> {
+    fn recipe(overrides: &[(&str, &str)]) -> Recipe {
         let overrides: Vec<_> =
             overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let recipe = Recipe::named("quickstart").unwrap().with_overrides(&overrides).unwrap();
-        let group = ParamGroup::from_predicate("theta");
-        let mut scheduler = scheduler(&recipe, steps_per_epoch, Some(&group)).unwrap();
-        let id = ParamId::from(1);
-        (0..steps)
-            .map(|_| scheduler.step())
-            .map(|rate| (rate.base(), rate.lr_from_param(id, Some("layers.0.theta"))))
-            .collect()
+        Recipe::named("quickstart").unwrap().with_overrides(&overrides).unwrap()
+    }
+
+    /// The rate of each step, where the epochs have this many.
+    fn rates_of(recipe: &Recipe, steps: &[usize]) -> Vec<f64> {
+        let schedule = Schedule::new(recipe, steps).unwrap();
+        let epochs = steps.iter().enumerate();
+        epochs.flat_map(|(e, &n)| (0..n).map(move |i| (e + 1, i))).map(|(e, i)| schedule.rate(e, i)).collect()
     }
 
     #[test]
     fn step_drops_after_whole_epochs() {
-        let rates = rates(
-            &[
-                ("optimiser.learning_rate", "0.8"),
-                ("optimiser.threshold_factor", "0.5"),
-                ("schedule.type", "step"),
-                ("schedule.every", "2"),
-                ("schedule.gamma", "0.5"),
-            ],
-            2,
-            6,
-        );
-        let expected = [0.8, 0.8, 0.8, 0.8, 0.4, 0.4];
-        assert_eq!(rates.iter().map(|r| r.0).collect::<Vec<_>>(), expected);
-        assert!(rates.iter().all(|r| r.1 == 0.5 * r.0));
+        let recipe = recipe(&[
+            ("optimiser.learning_rate", "0.8"),
+            ("schedule.type", "step"),
+            ("schedule.every", "2"),
+            ("schedule.gamma", "0.5"),
+        ]);
+        assert_eq!(rates_of(&recipe, &[2, 1, 2]), [0.8, 0.8, 0.8, 0.4, 0.4]);
     }
 
     #[test]
     fn cosine_starts_late_and_ends_at_the_final_rate() {
-        let rates = rates(
-            &[
-                ("optimiser.learning_rate", "0.5"),
-                ("optimiser.threshold_factor", "0"),
-                ("schedule.type", "cosine"),
-                ("schedule.from", "1"),
-                ("schedule.final_rate", "0.1"),
-                ("training.epochs", "2"),
-            ],
-            3,
-            6,
-        );
-        let expected = [0.5, 0.5, 0.5, 0.5, 0.3, 0.1];
-        for (rate, expected) in rates.iter().zip(expected) {
-            assert!((rate.0 - expected).abs() < 1e-12, "{rates:?}");
-            assert_eq!(rate.1, 0.0);
+        let recipe = recipe(&[
+            ("optimiser.learning_rate", "0.5"),
+            ("schedule.type", "cosine"),
+            ("schedule.from", "1"),
+            ("schedule.final_rate", "0.1"),
+            ("training.epochs", "3"),
+        ]);
+        // Epochs of different lengths: the cosine is over the steps that there are.
+        let rates = rates_of(&recipe, &[3, 1, 2]);
+        for (rate, expected) in rates.iter().zip([0.5, 0.5, 0.5, 0.5, 0.3, 0.1]) {
+            assert!((rate - expected).abs() < 1e-12, "{rates:?}");
         }
     }
 
     #[test]
+    fn groups_have_rates_of_their_own() {
+        let overrides = [("optimiser.group", r#"[{ match = "theta", rate_factor = 0.5 }, { match = "head", rate_factor = 0 }]"#)];
+        let rates = rates(&recipe(&overrides).optimiser, 0.2);
+        let of = |path| rates.lr_from_param(ParamId::from(1), Some(path));
+        assert_eq!(rates.base(), 0.2);
+        assert_eq!(of("stack.layers.0.cell.threshold.theta"), 0.1);
+        assert_eq!((of("head.weight"), of("stack.layers.0.cell.weights.w")), (0.0, 0.2));
+    }
+
+    #[test]
     fn a_cosine_beyond_the_last_epoch_is_refused() {
-        let overrides = [("schedule.type", "cosine"), ("schedule.from", "9")];
-        let overrides = overrides.map(|(k, v)| (k.to_owned(), v.to_owned()));
-        let mut recipe = Recipe::named("quickstart").unwrap().with_overrides(&overrides).unwrap();
+        let mut recipe = recipe(&[("schedule.type", "cosine"), ("schedule.from", "9")]);
         recipe.training.epochs = 9;
-        let error = scheduler(&recipe, 10, None).map(|_| ()).unwrap_err();
+        let error = Schedule::new(&recipe, &[1; 9]).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("schedule.from"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use burn::train::Interrupter;
 use serde::Serialize;
 
 use crate::environment::Caller;
-use crate::events::{EventSink, TrainEvent};
+use crate::update::{Update, UpdateSink};
 
 /// How devices put the gradients of one step together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,7 +27,7 @@ pub enum Strategy {
 /// training step takes a batch per device.
 ///
 /// The network is never used: a caller that may fetch data does so before
-/// (see [`egru_data::DatasetConfig::files`]).
+/// (see [`Registry::files`](crate::Registry::files)).
 #[derive(Clone)]
 pub struct TrainOptions {
     /// The device, without autodiff.
@@ -48,11 +48,11 @@ pub struct TrainOptions {
     /// Draws burn-train's dashboard; only sensible on a terminal.
     pub dashboard: bool,
     /// Receives what happens.
-    pub events: EventSink,
+    pub updates: UpdateSink,
 }
 
 impl TrainOptions {
-    /// A run on `device` with its folder under `runs`: no data folder, no dashboard, events ignored.
+    /// A run on `device` with its folder under `runs`: no data folder, no dashboard, updates ignored.
     pub fn new(device: Device, runs: impl Into<PathBuf>) -> Self {
         Self {
             device,
@@ -63,7 +63,7 @@ impl TrainOptions {
             runs: runs.into(),
             interrupter: Interrupter::new(),
             dashboard: false,
-            events: Arc::new(|_| {}),
+            updates: Arc::new(|_| {}),
         }
     }
 
@@ -73,8 +73,8 @@ impl TrainOptions {
         all.map(|device| device.clone().autodiff()).collect()
     }
 
-    pub(crate) fn notice(&self, text: String) {
-        log::warn!("{text}");
-        (self.events)(TrainEvent::Notice(text));
+    /// Tells the caller something that a person should know.
+    pub(crate) fn notice(&self, text: impl Into<String>) {
+        (self.updates)(Update::Notice(text.into()));
     }
 }

@@ -22,22 +22,21 @@
 
 mod embedded;
 mod error;
-mod execution;
 mod tree;
 mod validate;
 
 use std::path::Path;
 
 use egru::readout::Readout;
-use egru_data::DatasetConfig;
+use egru::{EncoderConfig, Execution, HeadKind};
+use egru_data::SamplerConfig;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use embedded::EMBEDDED;
 pub use error::RecipeError;
 pub(crate) use error::did_you_mean;
-pub use execution::{ExecutionRecipe, PathName, ProductsName};
-pub(crate) use tree::read as read_table;
+pub(crate) use tree::{differences, read as read_table};
 
 /// A whole experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,8 +50,14 @@ pub struct Recipe {
     /// Every random draw of the run follows from this number.
     #[serde(default = "one")]
     pub seed: u64,
-    /// The task.
-    pub data: DatasetConfig,
+    /// The data.
+    pub data: DataRecipe,
+    /// What is to be learnt from it.
+    #[serde(default)]
+    pub task: TaskRecipe,
+    /// How an epoch is made of the training samples. Evaluation takes them in order.
+    #[serde(default)]
+    pub sampling: SamplerConfig,
     /// The network.
     pub model: ModelRecipe,
     /// The training loop.
@@ -68,13 +73,36 @@ pub struct Recipe {
     pub regularise: RegulariseRecipe,
     /// How the recurrent operation is executed; results agree to rounding.
     #[serde(default)]
-    pub execution: ExecutionRecipe,
+    pub execution: Execution,
 }
 
-/// `[model]`: a stack of layers of one cell, and a read-out.
+/// `[data]`: only the data set itself, looked up in the [`Registry`](crate::Registry), can read the rest of the table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataRecipe {
+    /// The name that the data set is registered under.
+    pub name: String,
+    /// The data set's own keys.
+    #[serde(flatten)]
+    pub config: Table,
+}
+
+/// `[task]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TaskRecipe {
+    /// The name that the task is registered under; empty until a recipe is
+    /// [resolved](crate::Registry::resolve): the one that the data set is made for.
+    #[serde(rename = "type")]
+    pub name: String,
+}
+
+/// `[model]`: an encoder, a stack of layers of one cell, a read-out and a head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRecipe {
+    /// What turns the input into what the first layer reads.
+    #[serde(default)]
+    pub encoder: EncoderConfig,
     /// The cell: its name as `type`, beside the keys of that cell's own configuration.
     pub cell: CellRecipe,
     /// Units per layer, bottom first.
@@ -86,9 +114,12 @@ pub struct ModelRecipe {
     /// Probability of dropping what the head reads, with one mask per sample.
     #[serde(default)]
     pub head_dropout: f64,
-    /// What the linear head reads.
+    /// What the head reads.
     #[serde(default)]
     pub readout: Readout,
+    /// Whether the head has weights of its own or those of the embedding.
+    #[serde(default)]
+    pub head: HeadKind,
 }
 
 /// `[model.cell]`: only the cell itself, looked up in the [`Registry`](crate::Registry), can read
@@ -155,10 +186,49 @@ pub struct OptimiserRecipe {
     pub beta2: f64,
     /// Added to the root in the denominator.
     pub epsilon: f64,
-    /// Weight decay of every parameter but the thresholds, which have none.
+    /// Weight decay of the parameters in no group.
     pub weight_decay: f64,
-    /// Factor on the thresholds' learning rate; `0` keeps them as initialised.
-    pub threshold_factor: f64,
+    /// Parameters that are treated in another way; of several groups that a parameter is in, the last counts. By default the
+    /// thresholds of event-based cells, without weight decay.
+    pub group: Vec<GroupRecipe>,
+    /// In older recipes: the `rate_factor` of a group of the thresholds.
+    #[serde(skip_serializing)]
+    threshold_factor: Option<f64>,
+}
+
+/// `[[optimiser.group]]`: parameters, by their path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRecipe {
+    /// Part of the parameters' path, such as `theta` or `stack.layers.0.`.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// Factor on the learning rate; `0` keeps the parameters as they are.
+    #[serde(default = "one_f64")]
+    pub rate_factor: f64,
+    /// Their weight decay; that of the optimiser when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+}
+
+/// What event-based cells call their thresholds.
+const THRESHOLDS: &str = "theta";
+
+impl GroupRecipe {
+    fn thresholds(rate_factor: f64) -> Self {
+        Self { pattern: THRESHOLDS.to_owned(), rate_factor, weight_decay: Some(0.0) }
+    }
+}
+
+impl OptimiserRecipe {
+    /// The recipe with what older ones said in another way.
+    fn modern(mut self) -> Self {
+        if let Some(factor) = self.threshold_factor.take() {
+            self.group.retain(|group| group.pattern != THRESHOLDS);
+            self.group.push(GroupRecipe::thresholds(factor));
+        }
+        self
+    }
 }
 
 impl Default for OptimiserRecipe {
@@ -170,7 +240,8 @@ impl Default for OptimiserRecipe {
             beta2: 0.999,
             epsilon: 1e-8,
             weight_decay: 0.0,
-            threshold_factor: 1.0,
+            group: vec![GroupRecipe::thresholds(1.0)],
+            threshold_factor: None,
         }
     }
 }
@@ -242,6 +313,10 @@ fn one() -> u64 {
 
 fn one_usize() -> usize {
     1
+}
+
+fn one_f64() -> f64 {
+    1.0
 }
 
 impl Recipe {

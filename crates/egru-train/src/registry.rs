@@ -1,251 +1,273 @@
-//! Cells by name: what makes a recipe's `model.cell.type` run.
+//! Cells, data sets and tasks by name: what makes a recipe run.
 //!
-//! The trainer is generic over the cell, and a recipe picks it at run time. The registry holds one
-//! [`Experiment`] per cell: the same code, compiled for that cell. A program of your own adds its cell
-//! and has every recipe, command and report for it:
+//! The trainer is generic over the cell, and a recipe picks it at run time. A program of your own adds its cells, data sets and
+//! tasks, and has every command and report for them:
 //!
 //! ```
 //! use egru_train::Registry;
 //!
-//! let registry = Registry::default(); // .with::<MyCell>()
+//! let registry = Registry::default(); // .with::<MyCell>().with_data::<MyData>().with_task(MyTask)
 //! assert_eq!(registry.cells().collect::<Vec<_>>(), ["egru", "elstm", "gru", "lstm"]);
+//! assert_eq!(registry.data_sets().collect::<Vec<_>>(), ["adding", "delay-copy", "glyphs", "smnist"]);
+//! assert_eq!(registry.tasks().collect::<Vec<_>>(), ["classification", "regression"]);
 //! ```
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::Arc;
 
 use egru::cells::{Egru, Elstm, Gru, Lstm};
 use egru::{Cell, CellConfig};
+use egru_data::adding::AddingConfig;
+use egru_data::delay_copy::DelayCopyConfig;
+use egru_data::glyphs::GlyphsConfig;
+use egru_data::mnist::SmnistConfig;
+use egru_data::{DatasetConfig, DatasetInfo, Splits};
+use serde::Serialize;
 use toml::Table;
 
-use crate::probe::TrainingStep;
-use crate::recipe::{Recipe, RecipeError, did_you_mean, read_table};
-use crate::report_data::{Inspection, Summary};
+use crate::recipe::{DataRecipe, Recipe, RecipeError, did_you_mean, read_table};
 use crate::run_dir::RunDir;
-use crate::{InspectRequest, TrainError, TrainOptions, evaluate, inspect, probe, train};
+use crate::session::{Opened, Session};
+use crate::task::{Classification, Regression, Task};
+use crate::{TrainError, TrainOptions};
 
-/// Everything that can be done with runs of one cell.
-pub trait Experiment: Send + Sync {
-    /// Reads the cell's keys, checks them, and writes them back with every default.
-    ///
-    /// # Errors
-    /// Unknown keys, wrong types, values out of range.
-    fn resolve(&self, config: Table) -> Result<Table, TrainError>;
-
-    /// Trains a resolved recipe from its beginning.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    fn train(&self, recipe: &Recipe, options: &TrainOptions) -> Result<Summary, TrainError>;
-
-    /// Goes on with a run.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    fn resume(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        options: &TrainOptions,
-    ) -> Result<Summary, TrainError>;
-
-    /// Evaluates a run's best checkpoint on the validation and test splits.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    fn evaluate(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        options: &TrainOptions,
-    ) -> Result<Summary, TrainError>;
-
-    /// Runs some test samples through a run's best checkpoint.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    fn inspect(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        request: InspectRequest,
-        options: &TrainOptions,
-    ) -> Result<Inspection, TrainError>;
-
-    /// A training step of a run's best checkpoint, to be timed and checked.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    fn training_step(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        options: &TrainOptions,
-    ) -> Result<Box<dyn TrainingStep>, TrainError>;
-}
-
-/// The code of this crate for the cell `C`.
-struct For<C>(PhantomData<fn() -> C>);
-
-impl<C: Cell> Experiment for For<C> {
-    fn resolve(&self, config: Table) -> Result<Table, TrainError> {
-        let config: C::Config = read_table(config, "model.cell.")?;
-        config.validate()?;
-        Ok(Table::try_from(&config).map_err(|e| RecipeError::Write(e.to_string()))?)
-    }
-
-    fn train(&self, recipe: &Recipe, options: &TrainOptions) -> Result<Summary, TrainError> {
-        train::start::<C>(recipe, options)
-    }
-
-    fn resume(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        options: &TrainOptions,
-    ) -> Result<Summary, TrainError> {
-        train::resume::<C>(run, recipe, options)
-    }
-
-    fn evaluate(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        options: &TrainOptions,
-    ) -> Result<Summary, TrainError> {
-        evaluate::evaluate::<C>(run, recipe, options)
-    }
-
-    fn inspect(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        request: InspectRequest,
-        options: &TrainOptions,
-    ) -> Result<Inspection, TrainError> {
-        inspect::inspect::<C>(run, recipe, request, options)
-    }
-
-    fn training_step(
-        &self,
-        run: &RunDir,
-        recipe: &Recipe,
-        options: &TrainOptions,
-    ) -> Result<Box<dyn TrainingStep>, TrainError> {
-        probe::training_step::<C>(run, recipe, options)
-    }
-}
-
-/// The cells that recipes may name.
+/// What recipes may name.
 pub struct Registry {
-    experiments: BTreeMap<&'static str, Box<dyn Experiment>>,
+    cells: BTreeMap<&'static str, Box<dyn CellEntry>>,
+    data: BTreeMap<&'static str, Box<dyn DataEntry>>,
+    tasks: BTreeMap<&'static str, Arc<dyn Task>>,
 }
 
 impl Default for Registry {
-    /// The cells of the `egru` crate.
+    /// The cells, data sets and tasks of this workspace.
     fn default() -> Self {
-        Self { experiments: BTreeMap::new() }
+        Self { cells: BTreeMap::new(), data: BTreeMap::new(), tasks: BTreeMap::new() }
             .with::<Egru>()
             .with::<Elstm>()
             .with::<Gru>()
             .with::<Lstm>()
+            .with_data::<AddingConfig>()
+            .with_data::<DelayCopyConfig>()
+            .with_data::<GlyphsConfig>()
+            .with_data::<SmnistConfig>()
+            .with_task(Classification)
+            .with_task(Regression)
     }
 }
 
 impl Registry {
     /// Adds a cell under its [`Cell::NAME`], in place of any other of that name.
     pub fn with<C: Cell>(mut self) -> Self {
-        self.experiments.insert(C::NAME, Box::new(For::<C>(PhantomData)));
+        self.cells.insert(C::NAME, Box::new(For::<C>(PhantomData)));
         self
     }
 
-    /// The names there are, in alphabetical order.
+    /// Adds a data set under its [`DatasetConfig::NAME`], in place of any other of that name.
+    pub fn with_data<D: DatasetConfig>(mut self) -> Self {
+        self.data.insert(D::NAME, Box::new(For::<D>(PhantomData)));
+        self
+    }
+
+    /// Adds a task under its [`Task::name`], in place of any other of that name.
+    pub fn with_task(mut self, task: impl Task + 'static) -> Self {
+        self.tasks.insert(task.name(), Arc::new(task));
+        self
+    }
+
+    /// The cells there are, in alphabetical order.
     pub fn cells(&self) -> impl Iterator<Item = &'static str> {
-        self.experiments.keys().copied()
+        self.cells.keys().copied()
     }
 
-    /// The experiment of a cell.
-    ///
-    /// # Errors
-    /// [`RecipeError::UnknownCell`], with the names there are.
-    pub fn get(&self, cell: &str) -> Result<&dyn Experiment, RecipeError> {
-        self.experiments.get(cell).map(AsRef::as_ref).ok_or_else(|| RecipeError::UnknownCell {
-            name: cell.to_owned(),
-            suggestion: did_you_mean(cell, self.cells(), ""),
-            known: self.cells().collect::<Vec<_>>().join(", "),
-        })
+    /// The data sets there are, in alphabetical order.
+    pub fn data_sets(&self) -> impl Iterator<Item = &'static str> {
+        self.data.keys().copied()
     }
 
-    /// The recipe with the cell's defaults written out and its values checked.
+    /// The tasks there are, in alphabetical order.
+    pub fn tasks(&self) -> impl Iterator<Item = &'static str> {
+        self.tasks.keys().copied()
+    }
+
+    /// The task of this name.
     ///
     /// # Errors
-    /// An unknown cell, or values that it refuses.
+    /// [`RecipeError::UnknownName`], with the names there are.
+    pub fn task(&self, name: &str) -> Result<Arc<dyn Task>, RecipeError> {
+        named(&self.tasks, "task.type", name).cloned()
+    }
+
+    fn data(&self, name: &str) -> Result<&dyn DataEntry, RecipeError> {
+        named(&self.data, "data.name", name).map(AsRef::as_ref)
+    }
+
+    /// Loads the data of a recipe's `[data]` table from files under `root`, or generates them from `seed`. The network is
+    /// never used.
+    ///
+    /// # Errors
+    /// An unknown name or key, or whatever loading meets.
+    pub fn load(
+        &self,
+        data: &DataRecipe,
+        root: Option<&Path>,
+        seed: u64,
+    ) -> Result<Splits, TrainError> {
+        self.data(&data.name)?.load(data.config.clone(), root, seed)
+    }
+
+    /// The published files that a recipe's `[data]` table reads; `None` for generated data.
+    ///
+    /// # Errors
+    /// An unknown name or key.
+    pub fn files(&self, data: &DataRecipe) -> Result<Option<&'static DatasetInfo>, TrainError> {
+        self.data(&data.name)?.files(data.config.clone())
+    }
+
+    /// The recipe with the defaults of its cell, data set and task written out, and its values checked.
+    ///
+    /// # Errors
+    /// An unknown name, or values that are refused.
     pub fn resolve(&self, recipe: &Recipe) -> Result<Recipe, TrainError> {
         recipe.validate()?;
         let mut resolved = recipe.clone();
         let cell = &mut resolved.model.cell;
-        cell.config = self.get(&cell.name)?.resolve(std::mem::take(&mut cell.config))?;
+        let entry = named(&self.cells, "model.cell.type", &cell.name)?;
+        cell.config = entry.resolve(std::mem::take(&mut cell.config))?;
+        let data = &mut resolved.data;
+        let entry = self.data(&data.name)?;
+        data.config = entry.resolve(std::mem::take(&mut data.config))?;
+        if resolved.task.name.is_empty() {
+            resolved.task.name = entry.task(data.config.clone())?.to_owned();
+        }
+        self.task(&resolved.task.name)?;
+        for group in &mut resolved.optimiser.group {
+            group.weight_decay.get_or_insert(resolved.optimiser.weight_decay);
+        }
         Ok(resolved)
     }
 
-    /// Trains a recipe from its beginning, in a new run directory.
+    /// Opens a new run of a recipe: loads its data and builds its network. Its folder is made when it is trained.
     ///
     /// # Errors
     /// See [`TrainError`].
-    pub fn train(&self, recipe: &Recipe, options: &TrainOptions) -> Result<Summary, TrainError> {
-        let recipe = self.resolve(recipe)?;
-        self.get(&recipe.model.cell.name)?.train(&recipe, options)
-    }
-
-    /// Goes on with the run in `run` from its newest checkpoint, by the recipe stored there. On a CPU
-    /// the result has the same bits as if the run had never stopped.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    pub fn resume(&self, run: &Path, options: &TrainOptions) -> Result<Summary, TrainError> {
-        let (run, recipe) = self.open(run)?;
-        self.get(&recipe.model.cell.name)?.resume(&run, &recipe, options)
-    }
-
-    /// Evaluates the best checkpoint of the run in `run` on the validation and test splits.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    pub fn evaluate(&self, run: &Path, options: &TrainOptions) -> Result<Summary, TrainError> {
-        let (run, recipe) = self.open(run)?;
-        self.get(&recipe.model.cell.name)?.evaluate(&run, &recipe, options)
-    }
-
-    /// Runs test samples through the best checkpoint of the run in `run`.
-    ///
-    /// # Errors
-    /// See [`TrainError`].
-    pub fn inspect(
+    pub fn start(
         &self,
-        run: &Path,
-        request: InspectRequest,
+        recipe: &Recipe,
         options: &TrainOptions,
-    ) -> Result<Inspection, TrainError> {
-        let (run, recipe) = self.open(run)?;
-        self.get(&recipe.model.cell.name)?.inspect(&run, &recipe, request, options)
+    ) -> Result<Box<dyn Session>, TrainError> {
+        self.session(self.resolve(recipe)?, options, None)
     }
 
-    /// A training step of the best checkpoint of the run in `run`, to be timed and checked.
+    /// Opens the run in `folder` by the recipe stored there, with some keys changed. What a run may change is checked when it
+    /// goes on.
     ///
     /// # Errors
     /// See [`TrainError`].
-    pub fn training_step(
+    pub fn open(
         &self,
-        run: &Path,
+        folder: &Path,
+        changes: &[(String, String)],
         options: &TrainOptions,
-    ) -> Result<Box<dyn TrainingStep>, TrainError> {
-        let (run, recipe) = self.open(run)?;
-        self.get(&recipe.model.cell.name)?.training_step(&run, &recipe, options)
+    ) -> Result<Box<dyn Session>, TrainError> {
+        let (run, recipe) = RunDir::open(folder)?;
+        let recipe = self.resolve(&recipe.with_overrides(changes)?)?;
+        self.session(recipe, options, Some(run))
     }
 
-    fn open(&self, run: &Path) -> Result<(RunDir, Recipe), TrainError> {
-        let (run, recipe) = RunDir::open(run)?;
-        Ok((run, self.resolve(&recipe)?))
+    fn session(
+        &self,
+        recipe: Recipe,
+        options: &TrainOptions,
+        run: Option<RunDir>,
+    ) -> Result<Box<dyn Session>, TrainError> {
+        let cell = named(&self.cells, "model.cell.type", &recipe.model.cell.name)?;
+        let task = self.task(&recipe.task.name)?;
+        let splits = self.load(&recipe.data, options.data_root.as_deref(), recipe.seed)?;
+        cell.open(recipe, splits, task, options.clone(), run)
     }
+}
+
+fn named<'a, T>(
+    known: &'a BTreeMap<&'static str, T>,
+    key: &'static str,
+    name: &str,
+) -> Result<&'a T, RecipeError> {
+    known.get(name).ok_or_else(|| RecipeError::UnknownName {
+        key,
+        name: name.to_owned(),
+        suggestion: did_you_mean(name, known.keys().copied(), ""),
+        known: known.keys().copied().collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// What the registry does with a cell or a data set of type `T`.
+struct For<T>(PhantomData<fn() -> T>);
+
+trait CellEntry: Send + Sync {
+    /// Reads the cell's keys, checks them, and writes them back with every default.
+    fn resolve(&self, config: Table) -> Result<Table, TrainError>;
+
+    fn open(
+        &self,
+        recipe: Recipe,
+        splits: Splits,
+        task: Arc<dyn Task>,
+        options: TrainOptions,
+        run: Option<RunDir>,
+    ) -> Result<Box<dyn Session>, TrainError>;
+}
+
+impl<C: Cell> CellEntry for For<C> {
+    fn resolve(&self, config: Table) -> Result<Table, TrainError> {
+        let config: C::Config = read_table(config, "model.cell.")?;
+        config.validate()?;
+        Ok(table(&config)?)
+    }
+
+    fn open(
+        &self,
+        recipe: Recipe,
+        splits: Splits,
+        task: Arc<dyn Task>,
+        options: TrainOptions,
+        run: Option<RunDir>,
+    ) -> Result<Box<dyn Session>, TrainError> {
+        Ok(Box::new(Opened::<C>::new(recipe, splits, task, options, run)?))
+    }
+}
+
+trait DataEntry: Send + Sync {
+    /// Reads the data set's keys, and writes them back with every default.
+    fn resolve(&self, config: Table) -> Result<Table, RecipeError>;
+    fn load(&self, config: Table, root: Option<&Path>, seed: u64) -> Result<Splits, TrainError>;
+    fn files(&self, config: Table) -> Result<Option<&'static DatasetInfo>, TrainError>;
+    fn task(&self, config: Table) -> Result<&'static str, RecipeError>;
+}
+
+impl<D: DatasetConfig> DataEntry for For<D> {
+    fn resolve(&self, config: Table) -> Result<Table, RecipeError> {
+        table(&settings::<D>(config)?)
+    }
+
+    fn load(&self, config: Table, root: Option<&Path>, seed: u64) -> Result<Splits, TrainError> {
+        Ok(settings::<D>(config)?.load(root, seed)?)
+    }
+
+    fn files(&self, config: Table) -> Result<Option<&'static DatasetInfo>, TrainError> {
+        Ok(settings::<D>(config)?.files()?)
+    }
+
+    fn task(&self, config: Table) -> Result<&'static str, RecipeError> {
+        Ok(settings::<D>(config)?.task())
+    }
+}
+
+fn settings<D: DatasetConfig>(config: Table) -> Result<D, RecipeError> {
+    read_table(config, "data.")
+}
+
+fn table(config: &impl Serialize) -> Result<Table, RecipeError> {
+    Table::try_from(config).map_err(|error| RecipeError::Write(error.to_string()))
 }

@@ -5,25 +5,25 @@
 //! theme; everything that comes from outside (names, paths, recipes) is escaped.
 //!
 //! ```
+//! use egru_train::task::{Classification, Task};
 //! use egru_train::report;
 //! use egru_train::report_data::{EpochRecord, Inspection, RunHistory, Split, Summary};
 //!
+//! let figures = [("test_accuracy".to_owned(), 0.91), ("valid_accuracy".to_owned(), 0.9)].into();
 //! let summary = Summary {
 //!     recipe: "demo".into(), backend: "flex".into(), devices: vec!["flex".into()], cell: "egru".into(),
-//!     seed: 1, epochs: 1,
-//!     best_epoch: Some(1), seconds: 3.5, train_loss: Some(0.4), valid_loss: Some(0.5),
-//!     valid_accuracy: Some(0.9), test_loss: Some(0.5), test_accuracy: Some(0.91),
-//!     activity_sparsity: Some(0.8), backward_sparsity: Some(0.5), effective_macs: Some(1e5),
-//!     dense_macs: Some(5e5), parameters: 1234, layers: vec![], path: "fused".into(),
-//!     run_dir: "runs/demo".into(), interrupted: false,
+//!     task: "classification".into(), metrics: Classification.metrics(), seed: 1, epochs: 1,
+//!     best_epoch: Some(1), seconds: 3.5, parameters: 1234, layers: vec![], panels: vec![], path: "fused".into(),
+//!     run_dir: "runs/demo".into(), interrupted: false, figures,
 //! };
-//! let record = EpochRecord { epoch: 1, loss: 0.4, ..EpochRecord::empty(Split::Train) };
+//! let figures = [("loss".to_owned(), 0.4)].into();
+//! let record = EpochRecord { epoch: 1, figures, ..EpochRecord::empty(Split::Train) };
 //! let inspection = Inspection {
 //!     summary, history: RunHistory { epochs: vec![record] }, samples: vec![],
 //!     config: "name = \"demo\"".into(), environment: "{}".into(),
 //! };
 //! let page = report::html(&inspection, None);
-//! assert!(page.starts_with("<!DOCTYPE html>") && page.contains("91.0 %"));
+//! assert!(page.starts_with("<!DOCTYPE html>") && page.contains("91.00 %"));
 //! assert!(report::figures(&inspection).iter().any(|figure| figure.file_name == "loss.svg"));
 //! ```
 
@@ -56,7 +56,8 @@ pub fn html(inspection: &Inspection, comparison: Option<&Comparison>) -> String 
     let title = markup::escape(&format!("{} · egru run", inspection.summary.recipe));
     let body = [
         sections::headline(&inspection.summary),
-        sections::learning(&inspection.history),
+        sections::learning(&inspection.summary.metrics, &inspection.history),
+        sections::panels(&inspection.summary.panels),
         sections::samples(&inspection.samples),
         sections::activity(&inspection.summary, &inspection.samples),
         comparison.map(sections::comparison).unwrap_or_default(),
@@ -79,7 +80,7 @@ pub fn figures(inspection: &Inspection) -> Vec<Figure> {
             figures.push(Figure { file_name, svg: standalone(&svg) });
         }
     };
-    for curve in curves::learning(&inspection.history) {
+    for curve in curves::learning(&inspection.summary.metrics, &inspection.history) {
         add(format!("{}.svg", curve.name), curve.chart.svg());
     }
     add("activity.svg".into(), curves::activity(&inspection.samples).svg());

@@ -6,10 +6,11 @@
 //! ```
 //! use egru_train::report_data::{EpochRecord, RunHistory, Split};
 //!
-//! let record = EpochRecord { epoch: 1, loss: 0.5, ..EpochRecord::empty(Split::Train) };
+//! let figures = [("loss".to_owned(), 0.5)].into();
+//! let record = EpochRecord { epoch: 1, figures, ..EpochRecord::empty(Split::Train) };
 //! let history = RunHistory { epochs: vec![record] };
 //! assert_eq!(history.of(Split::Train).count(), 1);
-//! assert_eq!(history.of(Split::Valid).count(), 0);
+//! assert_eq!(history.epochs[0].figure("loss"), Some(0.5));
 //! ```
 
 use std::path::PathBuf;
@@ -17,9 +18,12 @@ use std::path::PathBuf;
 pub use egru_data::Split;
 use serde::{Deserialize, Serialize};
 
+pub use egru_bench::Row;
+use crate::metric::{Figures, Metric, numbers};
+use crate::task::{Panel, Verdict};
+
 /// One line of `metrics.jsonl`: the averages of one split over one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EpochRecord {
     /// Which samples the line is about.
     pub split: Split,
@@ -27,41 +31,23 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Optimiser steps taken since the beginning of the run.
     pub step: usize,
-    /// Mean task loss per scored target (cross-entropy in nats, or squared error), without the
-    /// regularisers.
-    pub loss: f64,
-    /// Share of scored targets predicted right, in `[0, 1]`; `None` for regression.
-    pub accuracy: Option<f64>,
-    /// Mean squared error; `None` for classification.
-    pub mse: Option<f64>,
-    /// Share of zeros in the layers' outputs, in `[0, 1]`.
-    pub activity_sparsity: Option<f64>,
-    /// Share of (unit, step, sample) whose gradient path is exactly skipped, in `[0, 1]`.
-    pub backward_sparsity: Option<f64>,
-    /// The learning rate of the last step; `None` outside training.
-    pub learning_rate: Option<f64>,
-    /// The mean global gradient norm before clipping; `None` outside training.
-    pub gradient_norm: Option<f64>,
     /// Wall time of the split, in seconds.
     pub seconds: f64,
+    /// The task's metrics, without the regularisers; `activity_sparsity` and `backward_sparsity`; of training also the
+    /// `learning_rate` of the last step and the mean `gradient_norm` before clipping. What could not be measured is absent.
+    #[serde(flatten, deserialize_with = "numbers")]
+    pub figures: Figures,
 }
 
 impl EpochRecord {
-    /// A record of `split` with every figure zero or absent, to be filled by name.
+    /// A record of `split` with every number zero and no figures, to be filled by name.
     pub fn empty(split: Split) -> Self {
-        Self {
-            split,
-            epoch: 0,
-            step: 0,
-            loss: 0.0,
-            accuracy: None,
-            mse: None,
-            activity_sparsity: None,
-            backward_sparsity: None,
-            learning_rate: None,
-            gradient_norm: None,
-            seconds: 0.0,
-        }
+        Self { split, epoch: 0, step: 0, seconds: 0.0, figures: Figures::new() }
+    }
+
+    /// One of the figures.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.get(name).copied()
     }
 }
 
@@ -77,11 +63,22 @@ impl RunHistory {
     pub fn of(&self, split: Split) -> impl Iterator<Item = &EpochRecord> {
         self.epochs.iter().filter(move |record| record.split == split)
     }
+
+    /// The epoch whose validation has the best value of `metric`; of equal ones the first.
+    pub fn best(&self, metric: &Metric) -> Option<&EpochRecord> {
+        let value = |record: &EpochRecord| record.figure(&metric.name);
+        self.of(Split::Valid).filter(|record| value(record).is_some()).reduce(|best, record| {
+            match value(record).zip(value(best)) {
+                Some((new, old)) if metric.improves(new, old) => record,
+                _ => best,
+            }
+        })
+    }
 }
 
 /// What one layer did over a whole split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LayerActivity {
+pub struct LayerSummary {
     /// The layer's name, such as `layer 1`.
     pub name: String,
     /// Units in the layer.
@@ -110,6 +107,12 @@ pub struct Summary {
     pub devices: Vec<String>,
     /// Name of the cell.
     pub cell: String,
+    /// Name of the task; empty in older runs.
+    #[serde(default)]
+    pub task: String,
+    /// What the task measures, the metric that selects first; empty in older runs.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
     /// The run's seed.
     pub seed: u64,
     /// Epochs finished.
@@ -118,51 +121,36 @@ pub struct Summary {
     pub best_epoch: Option<usize>,
     /// Wall time spent training and validating, over all the sessions of the run, in seconds.
     pub seconds: f64,
-    /// Mean task loss over the last finished training epoch.
-    pub train_loss: Option<f64>,
-    /// Mean task loss over the validation split at the best epoch.
-    pub valid_loss: Option<f64>,
-    /// Accuracy on the validation split at the best epoch; `None` for regression.
-    pub valid_accuracy: Option<f64>,
-    /// Mean task loss over the test split; for regression the mean squared error.
-    pub test_loss: Option<f64>,
-    /// Accuracy on the test split; `None` for regression.
-    pub test_accuracy: Option<f64>,
-    /// Share of zeros in the layers' outputs on the test split (mean over layers weighted by size).
-    pub activity_sparsity: Option<f64>,
-    /// Share of exactly skipped gradient paths on the test split (same weighting).
-    pub backward_sparsity: Option<f64>,
-    /// Effective multiply-accumulates per test sample, all layers and the read-out.
-    pub effective_macs: Option<f64>,
-    /// Dense multiply-accumulates per test sample, all layers and the read-out.
-    pub dense_macs: Option<f64>,
     /// Trainable numbers in the model.
     pub parameters: usize,
     /// Per-layer figures on the test split.
-    pub layers: Vec<LayerActivity>,
+    pub layers: Vec<LayerSummary>,
+    /// What else the evaluation of the test split gave.
+    #[serde(default)]
+    pub panels: Vec<Panel>,
     /// Which implementation of the recurrent operation ran, and why.
     pub path: String,
     /// The run directory.
     pub run_dir: PathBuf,
     /// Whether the run was stopped before its end; it can be resumed then.
     pub interrupted: bool,
+    /// Figures by name. `train_`, `valid_` and `test_` before the name of a metric: of the last finished training epoch, of
+    /// the validation split at the best epoch, of the test split. `activity_sparsity`, `backward_sparsity` (means over layers
+    /// weighted by size), `effective_macs` and `dense_macs` (per sample, all layers and the read-out): on the test split.
+    #[serde(flatten, deserialize_with = "numbers")]
+    pub figures: Figures,
 }
 
-/// What the model answered, or should have.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// One class for the sequence.
-    Class {
-        /// Its index.
-        index: usize,
-        /// Its name where the data set has names.
-        name: Option<String>,
-    },
-    /// One number for the sequence.
-    Value(f64),
-    /// A class for every step; `None` where the step is not scored.
-    PerStep(Vec<Option<usize>>),
+impl Summary {
+    /// The figure of this name.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.get(name).copied()
+    }
+
+    /// The value of a metric on a split.
+    pub fn value(&self, split: Split, metric: &str) -> Option<f64> {
+        self.figure(&format!("{split}_{metric}"))
+    }
 }
 
 /// The states of one unit over time.
@@ -202,15 +190,13 @@ pub struct SampleTrace {
     pub steps: usize,
     /// Channels of the input.
     pub channels: usize,
-    /// The input, `[steps, channels]`, row-major.
+    /// The input, `[steps, channels]`, row-major; of tokens their numbers.
     pub input: Vec<f32>,
     /// `(rows, columns)` when the sequence is a picture scanned in order: `input` read in order is
     /// then that picture.
     pub image: Option<(usize, usize)>,
-    /// What should have been predicted.
-    pub target: Answer,
-    /// What was predicted.
-    pub prediction: Answer,
+    /// What was answered, and what should have been.
+    pub verdict: Verdict,
     /// The layers, bottom first.
     pub layers: Vec<LayerTrace>,
 }
@@ -230,19 +216,6 @@ pub struct Inspection {
     pub environment: String,
 }
 
-/// Time of one way to take a training step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ComparisonRow {
-    /// What was timed, such as `fused, events`.
-    pub path: String,
-    /// Median over the repetitions, in milliseconds.
-    pub median_ms: f64,
-    /// Fastest repetition, in milliseconds.
-    pub min_ms: f64,
-    /// Slowest repetition, in milliseconds.
-    pub max_ms: f64,
-}
-
 /// Times of the same training step along several paths, with the check that they agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
@@ -253,5 +226,5 @@ pub struct Comparison {
     /// The largest relative difference that the check saw.
     pub max_relative_difference: f64,
     /// The times; the first row is what the run used.
-    pub rows: Vec<ComparisonRow>,
+    pub rows: Vec<Row>,
 }

@@ -2,22 +2,30 @@
 //!
 //! ```text
 //! runs/quickstart-1-20261123T190000Z/
-//!   config.toml         the resolved recipe, every default written out
+//!   config.toml         the resolved recipe, every default written out, below the format of the folder
 //!   environment.json    commit, machine, backend, versions, data checksums, command line
 //!   metrics.jsonl       one JSON object per split and epoch
 //!   summary.json        the result
 //!   checkpoints/        see [`crate::checkpoint`]
+//!   lock                held while a process trains
 //!   report.html         written by whoever draws the report
 //! ```
 //!
 //! Whole files are replaced atomically; `metrics.jsonl` is appended to, line by line.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
 
 use crate::files::{self, FileError};
 use crate::report_data::{EpochRecord, RunHistory, Summary};
 use crate::{Recipe, TrainError};
+
+/// The format of the folder, which a program that knows only older ones must not touch. 1 had no version written down.
+pub(crate) const FORMAT: u32 = 2;
+
+/// What the first line of `config.toml` starts with.
+const HEADER: &str = "# egru run, format ";
 
 /// A run's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +41,8 @@ impl RunDir {
     /// The folder or the file cannot be written.
     pub fn create(root: &Path, recipe: &Recipe) -> Result<Self, TrainError> {
         files::create_dir(root)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let stem = format!("{}-{}-{}", recipe.name, recipe.seed, utc(now));
+        let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        let stem = format!("{}-{}-{now}", recipe.name, recipe.seed);
         let mut path = root.join(&stem);
         let mut copy = 1;
         loop {
@@ -48,23 +56,37 @@ impl RunDir {
                 Err(source) => return Err(FileError::new("create", &path)(source).into()),
             }
         }
+        files::sync_dir(root)?;
         let run = Self { path };
         files::create_dir(&run.checkpoints())?;
-        files::write_atomic(&run.config(), recipe.to_toml()?.as_bytes())?;
+        run.write_config(recipe)?;
         Ok(run)
+    }
+
+    /// Writes `config.toml`.
+    pub(crate) fn write_config(&self, recipe: &Recipe) -> Result<(), TrainError> {
+        let text = format!("{HEADER}{FORMAT}\n{}", recipe.to_toml()?);
+        Ok(files::write_atomic(&self.config(), text.as_bytes())?)
     }
 
     /// Opens an existing run and reads its recipe.
     ///
     /// # Errors
-    /// There is no `config.toml`, or it is not a recipe.
+    /// There is no `config.toml`, it is not a recipe, or a newer program wrote it.
     pub fn open(path: &Path) -> Result<(Self, Recipe), TrainError> {
         let run = Self { path: path.to_owned() };
-        if !run.config().is_file() {
+        let config = run.config();
+        if !config.is_file() {
             return Err(TrainError::NotARun { path: path.to_owned() });
         }
-        let recipe = Recipe::from_file(&run.config())?;
-        Ok((run, recipe))
+        let text = files::read_text(&config)?;
+        let format = text.lines().next().and_then(|line| line.strip_prefix(HEADER));
+        match format.map_or(Ok(1), |format| format.trim().parse()) {
+            Ok(found) if found > FORMAT => {
+                Err(TrainError::Newer { path: config, found, known: FORMAT })
+            }
+            _ => Ok((run, Recipe::from_file(&config)?)),
+        }
     }
 
     /// The folder.
@@ -126,7 +148,7 @@ impl RunDir {
     /// The learning curves so far.
     ///
     /// # Errors
-    /// `metrics.jsonl` cannot be read, or a line is not a record.
+    /// `metrics.jsonl` cannot be read, or a line (but for half of one at its end) is not a record.
     pub fn history(&self) -> Result<RunHistory, TrainError> {
         self.read_metrics(None)
     }
@@ -134,7 +156,9 @@ impl RunDir {
     fn read_metrics(&self, limit: Option<usize>) -> Result<RunHistory, TrainError> {
         let path = self.metrics();
         let text = if path.exists() { files::read_text(&path)? } else { String::new() };
-        let epochs: Vec<EpochRecord> = text
+        // What a crash cut off in mid-line has no line end.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let epochs: Vec<EpochRecord> = whole
             .lines()
             .take(limit.unwrap_or(usize::MAX))
             .map(|line| serde_json::from_str(line).map_err(|e| TrainError::json(path.clone(), e)))
@@ -168,35 +192,10 @@ impl RunDir {
     }
 }
 
-/// Seconds since 1970 as `YYYYMMDDTHHMMSSZ`, in the proleptic Gregorian calendar.
-fn utc(seconds: u64) -> String {
-    let (days, time) = (seconds / 86_400, seconds % 86_400);
-    // Count from 1 March of year 0, so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report_data::Split;
-
-    #[test]
-    fn dates() {
-        assert_eq!(utc(0), "19700101T000000Z");
-        assert_eq!(utc(951_782_400), "20000229T000000Z");
-        assert_eq!(utc(1_709_251_199), "20240229T235959Z");
-        assert_eq!(utc(4_102_444_800), "21000101T000000Z");
-    }
 
     fn run(root: &Path) -> RunDir {
         RunDir::create(root, &Recipe::named("quickstart").unwrap()).unwrap()
@@ -222,15 +221,43 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let run = run(root.path());
         for epoch in 1..=3 {
-            let record = EpochRecord { epoch, loss: 0.1, ..EpochRecord::empty(Split::Train) };
+            let figures = [("loss".to_owned(), 0.1)].into();
+            let record = EpochRecord { epoch, figures, ..EpochRecord::empty(Split::Train) };
             run.append(&record).unwrap();
         }
         let text = std::fs::read_to_string(run.metrics()).unwrap();
         std::fs::write(run.metrics(), &text[..text.len() - 20]).unwrap();
-        assert!(run.history().is_err());
+        // Half a line at the end is what a crash leaves: it is passed over wherever the file is read.
+        assert_eq!(run.history().unwrap().epochs.len(), 2);
         assert_eq!(run.rewind(2).unwrap().epochs.len(), 2);
         assert_eq!(run.history().unwrap().epochs.len(), 2);
         assert!(matches!(run.rewind(3), Err(TrainError::MetricsLost { wanted: 3, found: 2, .. })));
+    }
+
+    #[test]
+    fn lines_of_older_runs_are_read_with_what_they_lack() {
+        let root = tempfile::tempdir().unwrap();
+        let run = run(root.path());
+        let line = r#"{"split":"valid","epoch":1,"step":9,"loss":null,"accuracy":0.5,"mse":null,"seconds":1.5}"#;
+        std::fs::write(run.metrics(), format!("{line}\n")).unwrap();
+        let epochs = run.history().unwrap().epochs;
+        assert_eq!(epochs[0].figures, [("accuracy".to_owned(), 0.5)].into());
+        assert_eq!((epochs[0].step, epochs[0].seconds), (9, 1.5));
+    }
+
+    #[test]
+    fn a_run_of_a_newer_program_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let run = run(root.path());
+        let text = std::fs::read_to_string(run.config()).unwrap();
+        let newer = text.replace(&format!("{HEADER}{FORMAT}"), &format!("{HEADER}99"));
+        assert_ne!(newer, text);
+        std::fs::write(run.config(), newer + "unheard_of = 1\n").unwrap();
+        let error = RunDir::open(run.path()).unwrap_err();
+        assert!(error.to_string().contains("newer version"), "{error}");
+        // A run from before there were formats.
+        std::fs::write(run.config(), text.split_once('\n').unwrap().1).unwrap();
+        RunDir::open(run.path()).unwrap();
     }
 
     #[test]

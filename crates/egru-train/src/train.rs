@@ -1,236 +1,474 @@
-//! From a recipe to a trained run.
+//! The training loop.
+//!
+//! - For each batch the device's generator is seeded from (run seed, epoch, batch), so that a resumed run draws the same masks
+//!   without storing any generator's state.
+//! - Several devices take consecutive batches of the one loader: a step on N devices computes what a step that accumulates N
+//!   batches on one device computes. Gradients are averaged over what was scored, not over batches.
+//! - Loss and gradient norm must be finite before the optimiser may touch the parameters. They are read together, once a step.
+//! - An interruption is answered after the optimiser step at hand, with a checkpoint.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
-use burn::lr_scheduler::LrSchedulerRecord;
-use burn::module::{Module, ParamGroup};
-use burn::optim::OptimizerRecord;
-use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::Bytes;
-use burn::train::renderer::MetricsRenderer;
-use burn::train::renderer::tui::TuiMetricsRendererWrapper;
-use burn::train::{Learner, SupervisedTraining, TrainingStrategy};
-use egru::Cell;
-use egru_data::{Output, Splits};
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use egru::{Cell, Network, StackState};
+use egru_data::{Loader, LoaderConfig, Sampler};
 
-use crate::checkpoint::{Architecture, CheckpointError, Checkpoints, Progress, Snapshot};
-use crate::environment;
-use crate::evaluate::{Evaluation, summary};
-use crate::events::{SinkRenderer, TrainEvent};
-use crate::feed::Feed;
-use crate::metric::{Gauge, Ledger, Score};
-use crate::recipe::Recipe;
-use crate::report_data::{RunHistory, Split, Summary};
+use crate::checkpoint::{CheckpointError, Checkpoints, Position, Snapshot};
+use crate::dashboard::Dashboard;
+use crate::evaluate::{evaluate, figures};
+use crate::lock::RunLock;
+use crate::metric::{Figures, NETWORK};
+use crate::objective::{Portion, Trained};
+use crate::optimise::{self, Schedule};
+use crate::report_data::{EpochRecord, RunHistory, Split, Summary};
 use crate::run_dir::RunDir;
-use crate::strategy::{Ended, EpochLoop};
-use crate::trainee::Trainee;
-use crate::{TrainError, TrainOptions, optimise, workers};
+use crate::seed::seed_of;
+use crate::session::Opened;
+use crate::tally::Tally;
+use crate::update::Update;
+use crate::workers::{Workers, start_all_reduce};
+use crate::{TrainError, carried, clip, environment, resume};
 
-/// Thresholds, by the name that event-based cells give them.
-const THRESHOLDS: &str = "theta";
-
-/// Trains a resolved recipe in a new run directory.
-pub(crate) fn start<C: Cell>(
-    recipe: &Recipe,
-    options: &TrainOptions,
-) -> Result<Summary, TrainError> {
-    let splits = recipe.data.load(options.data_root.as_deref(), recipe.seed)?;
-    let trainee = trainee::<C>(recipe, &splits, options)?;
-    let _all_reduce = workers::start_all_reduce(options)?;
-    let run = RunDir::create(&options.runs, recipe)?;
-    go(recipe, &run, &splits, trainee, None, options)
+/// How the loop ended, short of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All epochs are done, or early stopping decided.
+    Finished,
+    /// The caller asked to stop; the run can be resumed.
+    Interrupted,
 }
 
-/// Goes on with a run.
-pub(crate) fn resume<C: Cell>(
-    run: &RunDir,
-    recipe: &Recipe,
-    options: &TrainOptions,
-) -> Result<Summary, TrainError> {
-    let splits = recipe.data.load(options.data_root.as_deref(), recipe.seed)?;
-    let trainee = trainee::<C>(recipe, &splits, options)?;
-    let _all_reduce = workers::start_all_reduce(options)?;
-    let snapshot = match checkpoints(run, &trainee).newest(&|text| options.notice(text)) {
-        Ok(snapshot) => Some(snapshot),
-        Err(CheckpointError::None { .. }) => {
-            options
-                .notice("the run has no checkpoint yet: it starts from its beginning".to_owned());
+/// Trains to the end or to an interruption: a new run, or one that goes on from its newest checkpoint.
+pub(crate) fn train<C: Cell>(opened: &mut Opened<C>) -> Result<Summary, TrainError> {
+    // Everything that the recipe can have wrong comes before the run's folder.
+    let loader = training_loader(opened)?;
+    let (schedule, per_step) = schedule(opened, &loader)?;
+    let _all_reduce = start_all_reduce(&opened.options)?;
+    let run = match &opened.run {
+        Some(run) => run.clone(),
+        None => RunDir::create(&opened.options.runs, &opened.recipe)?,
+    };
+    let _lock = RunLock::take(run.path(), &|text| opened.options.notice(text))?;
+    let resumed = opened.run.is_some();
+    opened.run = Some(run.clone());
+    let checkpoints = opened.checkpoints(&run);
+    let snapshot = match (resumed, checkpoints.newest(&|text| opened.options.notice(text))) {
+        (false, _) => None,
+        (true, Ok(snapshot)) => Some(snapshot),
+        (true, Err(CheckpointError::None { .. })) => {
+            opened.options.notice("the run has no checkpoint yet: it starts from its beginning");
             None
         }
-        Err(error) => return Err(error.into()),
+        (true, Err(error)) => return Err(error.into()),
     };
-    go(recipe, run, &splits, trainee, snapshot, options)
-}
-
-fn trainee<C: Cell>(
-    recipe: &Recipe,
-    splits: &Splits,
-    options: &TrainOptions,
-) -> Result<Trainee<C>, TrainError> {
-    Trainee::init(recipe, splits.train.spec(), &options.device.clone().autodiff())
-}
-
-/// The checkpoints of a run that trains models like `trainee`.
-pub(crate) fn checkpoints<C: Cell>(run: &RunDir, trainee: &Trainee<C>) -> Checkpoints {
-    Checkpoints::new(run.checkpoints(), Architecture::of(C::NAME, trainee))
-}
-
-/// The model with a checkpoint's parameters.
-pub(crate) fn restored<C: Cell>(
-    trainee: Trainee<C>,
-    model: Bytes,
-    run: &RunDir,
-) -> Result<Trainee<C>, TrainError> {
-    ModuleRecord::from_bytes(model)
-        .and_then(|record| trainee.try_load_record(record))
-        .map_err(|error| unreadable(run, &error))
-}
-
-fn unreadable(run: &RunDir, error: &RecordError) -> TrainError {
-    CheckpointError::Record { path: run.checkpoints(), problem: error.to_string() }.into()
-}
-
-/// Trains from a snapshot, or from the beginning, to the end or to an interruption.
-fn go<C: Cell>(
-    recipe: &Recipe,
-    run: &RunDir,
-    splits: &Splits,
-    mut trainee: Trainee<C>,
-    snapshot: Option<Snapshot>,
-    options: &TrainOptions,
-) -> Result<Summary, TrainError> {
-    let train = Feed::training(recipe, splits)?;
-    let valid = Feed::evaluation(recipe, &splits.valid)?;
-    let checkpoints = checkpoints(run, &trainee);
-    let parameters = trainee.num_params();
-    let has_events = trainee.model.stack.thresholds().iter().any(Option::is_some);
-
-    let thresholds = has_events.then(|| ParamGroup::from_predicate(THRESHOLDS));
-    let mut optimiser = optimise::optimiser(&recipe.optimiser, thresholds.as_ref());
-    let devices = options.devices();
-    let batches_per_step = recipe.training.accumulate * devices.len();
-    let steps_per_epoch = train.batches().div_ceil(batches_per_step);
-    let mut scheduler = optimise::scheduler(recipe, steps_per_epoch, thresholds.as_ref())?;
-    let (mut progress, history) = match snapshot {
-        None => (Progress::default(), run.rewind(0)?),
-        Some(Snapshot { model, optimiser: moments, scheduler: rate, progress }) => {
-            trainee = restored(trainee, model, run)?;
-            let moments = OptimizerRecord::from_bytes(moments).map_err(|e| unreadable(run, &e))?;
-            optimiser = optimiser.load_record(moments);
-            if progress.devices == devices.len() {
-                let rate = LrSchedulerRecord::from_bytes(rate).map_err(|e| unreadable(run, &e))?;
-                scheduler = scheduler.load_record(rate);
-            } else {
-                options.notice(other_devices(&progress, devices.len(), recipe));
-                // The record counts steps of another size: go where the epoch says.
-                let done =
-                    progress.epochs * steps_per_epoch + progress.batches.div_ceil(batches_per_step);
-                for _ in 0..done {
-                    scheduler.step();
-                }
-            }
-            let history = run.rewind(progress.records)?;
-            (progress, history)
-        }
+    let changes = match &snapshot {
+        Some(snapshot) => resume::check(opened, &run, snapshot)?,
+        None => Vec::new(),
     };
-
-    progress.devices = devices.len();
-    environment::append_session(run, options, &splits.provenance)?;
-    (options.events)(TrainEvent::Started {
-        run_dir: run.path().to_owned(),
-        task: splits.train.spec().to_string(),
-        parameters,
-        epochs_done: progress.epochs,
-        epochs: recipe.training.epochs,
-    });
-    let score = match splits.train.spec().output {
-        Output::Value => Score::Loss,
-        Output::Class { .. } | Output::PerStep { .. } => Score::Accuracy,
-    };
-    let epochs_done = progress.epochs;
-    let plan = Arc::new(EpochLoop {
-        recipe: recipe.clone(),
-        run: run.clone(),
-        checkpoints: checkpoints.clone(),
-        train: train.clone(),
-        devices,
-        strategy: options.strategy,
-        score,
-        events: options.events.clone(),
-        progress: Mutex::new(progress),
-        ended: Mutex::new(None),
-    });
-
-    let renderer: Box<dyn MetricsRenderer> = if options.dashboard {
-        Box::new(TuiMetricsRendererWrapper::new(options.interrupter.clone(), None))
-    } else {
-        Box::new(SinkRenderer::new(options.events.clone()))
-    };
-    let mut training = SupervisedTraining::new(run.path(), Arc::new(train), Arc::new(valid))
-        .with_application_logger(None)
-        .with_metric_logger(Ledger::new(&history, score))
-        .with_interrupter(options.interrupter.clone())
-        .with_training_strategy(TrainingStrategy::Custom(plan.clone()))
-        .renderer(renderer)
-        .num_epochs(recipe.training.epochs)
-        .checkpoint(epochs_done)
-        .metrics((Gauge::loss(),))
-        .metric_train_numeric(Gauge::gradient_norm());
-    if score == Score::Accuracy {
-        training = training.metrics((Gauge::accuracy(),));
+    if resumed {
+        run.write_config(&opened.recipe)?;
     }
-    if has_events {
-        training = training.metrics((Gauge::activity_sparsity(), Gauge::backward_sparsity()));
-    }
-    if recipe.training.patience > 0 {
-        training = training.early_stopping(score.early_stopping(recipe.training.patience));
-    }
-    // Dropping the renderer gives the terminal back before anything else is told.
-    let result = training.launch(Learner::new(trainee.clone(), optimiser, scheduler));
-    let stopped = result.error.map(|error| error.to_string());
-    drop(result.renderer);
+    environment::append_session(&run, &opened.options, &opened.splits, &changes)?;
 
-    let ended = plan.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let ended = ended.unwrap_or_else(|| {
-        Err(TrainError::Stopped(stopped.unwrap_or_else(|| "the epoch loop did not run".to_owned())))
-    })?;
-    let progress = plan.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let history = run.history()?;
+    let mut training =
+        Training::new(opened, run.clone(), loader, checkpoints, schedule, per_step, snapshot)?;
+    let ended = training.run();
+    let Training { position, history, .. } = training;
+    let ended = ended?;
     let test = match ended {
         Ended::Interrupted => None,
         Ended::Finished => {
-            let newest = checkpoints.newest(&|text| options.notice(text))?;
-            let best = restored(trainee, checkpoints.best(newest)?.model, run)?.valid();
-            Some(Evaluation::of(&best, &Feed::evaluation(recipe, &splits.test)?)?)
+            let network = opened.trained(&run)?.0;
+            let stop = || opened.options.interrupter.should_stop();
+            evaluate(opened, &network.valid(), Split::Test, &mut |_, _, _| !stop())?
         }
     };
-    let best = progress.best_epoch;
-    let valid = best_record(&history, best);
-    let summary = Summary {
-        valid_loss: valid.map(|record| record.loss),
-        valid_accuracy: valid.and_then(|record| record.accuracy),
-        interrupted: ended == Ended::Interrupted,
-        ..summary::<C>(recipe, run, options, parameters, &progress, &history, test)
-    };
+    let mut summary = opened.summary(&run, &position, &history, test);
+    let valid = history.of(Split::Valid).find(|record| Some(record.epoch) == position.best_epoch);
+    for metric in opened.objective.task.metrics() {
+        let value = valid.and_then(|record| record.figure(&metric.name));
+        summary.figures.extend(value.map(|value| (format!("valid_{}", metric.name), value)));
+    }
     run.write_summary(&summary)?;
     Ok(summary)
 }
 
-fn other_devices(progress: &Progress, now: usize, recipe: &Recipe) -> String {
-    let accumulate = recipe.training.accumulate;
-    format!(
-        "the run had {} devices so far and has {now} now: a training step takes {} batches instead of {}, so \
-         that the result is not that of a run with either number throughout; the schedule of the \
-         learning rate goes on from the same point of the epoch",
-        progress.devices,
-        now * accumulate,
-        progress.devices * accumulate,
-    )
+fn training_loader<C: Cell>(opened: &Opened<C>) -> Result<Loader, TrainError> {
+    let Opened { recipe, options, splits, .. } = opened;
+    let devices = options.devices().len();
+    if recipe.sampling.carries() && devices > 1 {
+        let sampling = serde_json::to_value(&recipe.sampling).unwrap_or_default();
+        let sampling = sampling["type"].as_str().unwrap_or_default().to_owned();
+        return Err(TrainError::CarriedState { sampling, devices });
+    }
+    let config = LoaderConfig {
+        batch_size: recipe.training.batch_size,
+        sampler: Arc::new(recipe.sampling.clone()),
+        seed: recipe.seed,
+        augment: true,
+        ..LoaderConfig::default()
+    };
+    Ok(Loader::new(splits.train.clone(), config)?)
 }
 
-fn best_record(
-    history: &RunHistory,
-    best: Option<usize>,
-) -> Option<&crate::report_data::EpochRecord> {
-    history.of(Split::Valid).find(|record| Some(record.epoch) == best)
+/// The learning rate over the run, and the windows of one optimiser step.
+fn schedule<C: Cell>(
+    opened: &Opened<C>,
+    loader: &Loader,
+) -> Result<(Schedule, usize), TrainError> {
+    let training = &opened.recipe.training;
+    let per_step = training.accumulate * opened.options.devices().len();
+    let steps = (1..=training.epochs)
+        .map(|epoch| Ok(loader.plan(epoch)?.len().div_ceil(per_step)))
+        .collect::<Result<Vec<_>, TrainError>>()?;
+    Ok((Schedule::new(&opened.recipe, &steps)?, per_step))
+}
+
+/// One process's share of a run.
+struct Training<'a, C: Cell> {
+    opened: &'a Opened<C>,
+    run: RunDir,
+    loader: Loader,
+    checkpoints: Checkpoints,
+    schedule: Schedule,
+    /// Windows whose gradients make one optimiser step.
+    per_step: usize,
+    workers: Workers<C>,
+    network: Network<C>,
+    optimiser: ModuleOptimizer,
+    /// The state that the next window goes on from.
+    carried: Option<StackState<C::State>>,
+    position: Position,
+    history: RunHistory,
+    last_checkpoint: Option<PathBuf>,
+    dashboard: Option<Dashboard>,
+    started: Instant,
+    seconds_before: f64,
+}
+
+impl<'a, C: Cell> Training<'a, C> {
+    fn new(
+        opened: &'a Opened<C>,
+        run: RunDir,
+        loader: Loader,
+        checkpoints: Checkpoints,
+        schedule: Schedule,
+        per_step: usize,
+        snapshot: Option<Snapshot>,
+    ) -> Result<Self, TrainError> {
+        let Opened { recipe, options, objective, .. } = opened;
+        let devices = options.devices();
+        let mut network = opened.network.clone();
+        let mut optimiser = optimise::optimiser(&recipe.optimiser);
+        let (position, carried, history) = match snapshot {
+            None => (Position::default(), None, run.rewind(0)?),
+            Some(snapshot) => {
+                network = checkpoints.restore(network, &snapshot)?;
+                optimiser = optimiser
+                    .from_bytes(snapshot.optimiser)
+                    .map_err(|error| checkpoints.unreadable(&error))?;
+                let carried = snapshot.state.map(|state| {
+                    carried::unpack(&state, &network.device())
+                        .map_err(|problem| checkpoints.unreadable(&problem))
+                });
+                let history = run.rewind(snapshot.position.records)?;
+                (snapshot.position, carried.transpose()?, history)
+            }
+        };
+        let metrics = objective.task.metrics().into_iter().chain(NETWORK.iter().cloned()).collect();
+        Ok(Self {
+            workers: Workers::new(objective.clone(), &devices, options.strategy),
+            dashboard: options
+                .dashboard
+                .then(|| Dashboard::new(options.interrupter.clone(), metrics)),
+            last_checkpoint: checkpoints.list()?.pop(),
+            started: Instant::now(),
+            seconds_before: position.seconds,
+            position: Position { devices: devices.len(), ..position },
+            opened,
+            run,
+            loader,
+            checkpoints,
+            schedule,
+            per_step,
+            network,
+            optimiser,
+            carried,
+            history,
+        })
+    }
+
+    fn run(&mut self) -> Result<Ended, TrainError> {
+        let epochs = self.opened.recipe.training.epochs;
+        self.tell(Update::Started {
+            run_dir: self.run.path().to_owned(),
+            task: self.opened.splits.train.spec().to_string(),
+            metrics: self.opened.objective.task.metrics(),
+            parameters: self.network.num_params(),
+            epochs_done: self.position.epochs,
+            epochs,
+        });
+        while self.position.epochs < epochs && !self.is_over() {
+            let epoch = self.position.epochs + 1;
+            let Some(trained) = self.train_epoch(epoch)? else { return self.interrupt() };
+            let Some(validated) = self.validate(epoch)? else { return self.interrupt() };
+            self.finish_epoch(trained, validated)?;
+            if self.should_stop() && self.position.epochs < epochs && !self.is_over() {
+                // The checkpoint of the epoch has just been written.
+                return Ok(Ended::Interrupted);
+            }
+        }
+        // The terminal is given back before anything else is told.
+        self.dashboard = None;
+        Ok(Ended::Finished)
+    }
+
+    fn interrupt(&mut self) -> Result<Ended, TrainError> {
+        self.checkpoint()?;
+        self.dashboard = None;
+        Ok(Ended::Interrupted)
+    }
+
+    /// Whether early stopping ends the run.
+    fn is_over(&self) -> bool {
+        let patience = self.opened.recipe.training.patience;
+        let best = self.position.best_epoch.unwrap_or(0);
+        patience > 0 && self.position.epochs >= best + patience
+    }
+
+    /// Trains on what is left of an epoch; `None` when interrupted.
+    fn train_epoch(&mut self, epoch: usize) -> Result<Option<EpochRecord>, TrainError> {
+        let started = Instant::now();
+        let seconds_before = self.position.epoch_seconds;
+        let plan = self.loader.plan(epoch)?;
+        let total = plan.iter().map(|window| window.items.len()).sum();
+        let mut done = plan[..self.position.windows.min(plan.len())]
+            .iter()
+            .map(|window| window.items.len())
+            .sum();
+        let mut batches = self.loader.epoch(epoch, self.position.windows)?;
+        while self.position.windows < plan.len() {
+            let group = self.per_step.min(plan.len() - self.position.windows);
+            let tally = self.step(epoch, group, &mut batches)?;
+            let windows = &plan[self.position.windows..][..group];
+            done += windows.iter().map(|window| window.items.len()).sum::<usize>();
+            self.position.windows += group;
+            self.position.steps += 1;
+            self.position.tally.add(&tally)?;
+            self.position.epoch_seconds = seconds_before + started.elapsed().as_secs_f64();
+            self.progress(Split::Train, epoch, done, total, &tally);
+            if self.should_stop() {
+                return Ok(None);
+            }
+            let every = self.opened.recipe.training.checkpoint_every;
+            if every > 0
+                && self.position.steps.is_multiple_of(every)
+                && self.position.windows < plan.len()
+            {
+                self.checkpoint()?;
+            }
+        }
+        let Position { tally, epoch_seconds, learning_rate, .. } = &self.position;
+        let mut record = self.record(Split::Train, epoch, tally, *epoch_seconds);
+        let own = [("learning_rate", *learning_rate), ("gradient_norm", tally.gradient_norm())];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        record.figures.extend(own);
+        self.tell(Update::Epoch(record.clone()));
+        Ok(Some(record))
+    }
+
+    /// One optimiser step on the next `group` windows; returns their sums.
+    fn step(
+        &mut self,
+        epoch: usize,
+        group: usize,
+        batches: &mut egru_data::Epoch,
+    ) -> Result<Tally, TrainError> {
+        let first = self.position.windows;
+        let devices = self.position.devices;
+        let (mut trained, mut rate) = (Vec::new(), 0.0);
+        for round in (first..first + group).collect::<Vec<_>>().chunks(devices) {
+            let mut portions = Vec::new();
+            for &window in round {
+                let batch = batches.next().expect("as many batches as windows")?;
+                rate += batch.rate / group as f64;
+                let state = self.carried.take().filter(|_| batch.carries);
+                portions.push(Portion {
+                    seed: seed_of(self.opened.recipe.seed, epoch, window),
+                    batch,
+                    state,
+                });
+            }
+            let mut results = self.workers.step(&self.network, portions)?;
+            if self.opened.recipe.sampling.carries() {
+                self.carried = results.last_mut().map(|last| last.state.clone());
+            }
+            trained.append(&mut results);
+        }
+        let (mut gradients, pending) = averaged(&self.network, trained);
+        let mut pending = pending.into_iter();
+        let squares = clip::sum_of_squares(&self.network, &gradients);
+        let (mut tally, squares) = match pending.next() {
+            Some(first) => first.read(squares)?,
+            None => (Tally::default(), None),
+        };
+        for pending in pending {
+            tally.add(&pending.read(None)?.0)?;
+        }
+        let norm = squares.unwrap_or(0.0).sqrt();
+        self.require_finite("the loss", tally.loss, epoch)?;
+        self.require_finite("the gradient norm", norm, epoch)?;
+        let step = first / self.per_step;
+        let rate = self.schedule.rate(epoch, step) * rate;
+        self.position.learning_rate = Some(rate);
+        // Where nothing was scored there is nothing to learn from, and moments alone must not move the parameters.
+        if tally.weight > 0.0 {
+            tally.add_gradient_norm(norm);
+            let recipe = &self.opened.recipe;
+            clip::clip(&self.network, &mut gradients, norm, recipe.training.clip_norm);
+            let rates = optimise::rates(&recipe.optimiser, rate);
+            self.network =
+                self.optimiser.step(rates, self.network.clone(), gradients).constrain();
+        }
+        Ok(tally)
+    }
+
+    fn require_finite(
+        &self,
+        what: &'static str,
+        value: f64,
+        epoch: usize,
+    ) -> Result<(), TrainError> {
+        if value.is_finite() {
+            return Ok(());
+        }
+        let kept = match &self.last_checkpoint {
+            Some(path) => format!("the last good checkpoint is {}", path.display()),
+            None => "there is no checkpoint yet".to_owned(),
+        };
+        Err(TrainError::NotFinite { what, value, epoch, step: self.position.steps + 1, kept })
+    }
+
+    /// Runs the validation split; `None` when interrupted, which forgets what was done of it.
+    fn validate(&mut self, epoch: usize) -> Result<Option<EpochRecord>, TrainError> {
+        let started = Instant::now();
+        let opened = self.opened;
+        let network = self.network.valid();
+        let evaluation = evaluate(opened, &network, Split::Valid, &mut |done, total, tally| {
+            self.progress(Split::Valid, epoch, done, total, tally);
+            !self.should_stop()
+        })?;
+        let Some(evaluation) = evaluation else { return Ok(None) };
+        if let Some(loss) = evaluation.tally.mean_loss() {
+            self.require_finite("the validation loss", loss, epoch)?;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let mut record = self.record(Split::Valid, epoch, &evaluation.tally, seconds);
+        record.figures.extend(evaluation.figures);
+        self.tell(Update::Epoch(record.clone()));
+        Ok(Some(record))
+    }
+
+    /// Writes an epoch's two lines and its checkpoint.
+    fn finish_epoch(
+        &mut self,
+        trained: EpochRecord,
+        validated: EpochRecord,
+    ) -> Result<(), TrainError> {
+        for record in [trained, validated] {
+            self.run.append(&record)?;
+            self.history.epochs.push(record);
+            self.position.records += 1;
+        }
+        let selecting = &self.opened.objective.task.metrics()[0];
+        self.position = Position {
+            epochs: self.position.epochs + 1,
+            windows: 0,
+            tally: Tally::default(),
+            epoch_seconds: 0.0,
+            best_epoch: self.history.best(selecting).map(|record| record.epoch),
+            ..self.position.clone()
+        };
+        self.carried = None;
+        self.checkpoint()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), TrainError> {
+        self.position.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        let model = self.network.clone().into_record().into_bytes();
+        let state = self.carried.clone().map(|state| {
+            carried::pack(state).map_err(|problem| self.checkpoints.unreadable(&problem))
+        });
+        let snapshot = Snapshot {
+            model: model.map_err(|error| self.checkpoints.unreadable(&error))?,
+            optimiser: self
+                .optimiser
+                .into_bytes()
+                .map_err(|error| self.checkpoints.unreadable(&error))?,
+            state: state.transpose()?,
+            recipe: Some(self.opened.recipe.to_toml()?),
+            position: self.position.clone(),
+            format: crate::run_dir::FORMAT,
+        };
+        let path = self.checkpoints.save(&snapshot)?;
+        self.tell(Update::Checkpoint(path.clone()));
+        self.last_checkpoint = Some(path);
+        Ok(())
+    }
+
+    fn record(&self, split: Split, epoch: usize, tally: &Tally, seconds: f64) -> EpochRecord {
+        let figures = self.figures(tally);
+        EpochRecord { split, epoch, step: self.position.steps, seconds, figures }
+    }
+
+    fn figures(&self, tally: &Tally) -> Figures {
+        figures(self.opened.objective.task.as_ref(), tally)
+    }
+
+    fn progress(&mut self, split: Split, epoch: usize, done: usize, total: usize, tally: &Tally) {
+        let (epochs, figures) = (self.opened.recipe.training.epochs, self.figures(tally));
+        self.tell(Update::Progress { split, epoch, epochs, done, total, figures });
+    }
+
+    fn tell(&mut self, update: Update) {
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.show(&update);
+        }
+        (self.opened.options.updates)(update);
+    }
+
+    fn should_stop(&self) -> bool {
+        self.opened.options.interrupter.should_stop()
+    }
+}
+
+/// The mean of the batches' gradients over what was scored, and what is still to be read of each.
+fn averaged<C: Cell>(
+    network: &Network<C>,
+    trained: Vec<Trained<C>>,
+) -> (GradientsParams, Vec<crate::objective::Pending>) {
+    let weights: Vec<f64> = trained.iter().map(|trained| trained.pending.weight).collect();
+    let total: f64 = weights.iter().sum();
+    // Relative to the first, so that batches of one weight are added up as they are.
+    let unit = weights.iter().copied().find(|weight| *weight > 0.0).unwrap_or(1.0);
+    let summed = trained.first().is_some_and(|trained| trained.summed);
+    let mut accumulator = GradientsAccumulator::new();
+    let mut pending = Vec::new();
+    for (trained, weight) in trained.into_iter().zip(weights) {
+        let mut gradients = trained.gradients;
+        if !summed && weight != unit {
+            clip::scale(network, &mut gradients, weight / unit);
+        }
+        accumulator.accumulate(network, gradients);
+        pending.push(trained.pending);
+    }
+    let mut gradients = accumulator.grads();
+    let factor = if summed { 1.0 / total } else { unit / total };
+    if total > 0.0 && factor != 1.0 {
+        clip::scale(network, &mut gradients, factor);
+    }
+    (gradients, pending)
 }

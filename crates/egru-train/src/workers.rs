@@ -1,7 +1,7 @@
 //! Training batches on several devices at the same time.
 //!
-//! Each device has a thread, which copies the model to its device, runs its batch forward and backward, and
-//! answers with gradients and sums. burn-train's `MultiDevicesTrainStep` does the same, but hands the
+//! Each device has a thread, which copies the network to its device, runs its batch forward and backward, and
+//! answers with gradients and figures. burn-train's `MultiDevicesTrainStep` does the same, but hands the
 //! answers on in the order in which they arrive, without saying whose they are (so that the last bits of a
 //! sum would depend on timing), and has no place for a batch's seed.
 
@@ -15,32 +15,23 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use burn::tensor::distributed::{DistributedConfig, DistributedContext, ReduceOperation};
 use burn::train::ModuleSharder;
-use egru::Cell;
-use egru_data::Batch;
+use egru::{Cell, Network};
 
-use crate::tally::Tally;
-use crate::trainee::Trainee;
+use crate::objective::{Objective, Portion, Trained};
 use crate::{Strategy, TrainError, TrainOptions};
-
-/// A batch, and the seed of its random draws.
-pub(crate) struct Portion {
-    pub(crate) batch: Batch,
-    pub(crate) seed: u64,
-}
-
-/// What a batch gives.
-type Trained = (GradientsParams, Tally);
 
 /// A thread per device; with one device, none.
 pub(crate) struct Workers<C: Cell> {
+    objective: Objective,
     jobs: Vec<Sender<Job<C>>>,
-    answers: Receiver<(usize, Result<Trained, Failure>)>,
+    answers: Receiver<(usize, Result<Trained<C>, Failure>)>,
     strategy: Strategy,
 }
 
 struct Job<C: Cell> {
-    model: Trainee<C>,
-    portion: Portion,
+    objective: Objective,
+    network: Network<C>,
+    portion: Portion<C>,
     /// Whether the gradients are to be added to those of all other devices.
     all_reduce: bool,
 }
@@ -51,7 +42,7 @@ enum Failure {
 }
 
 impl<C: Cell> Workers<C> {
-    pub(crate) fn new(devices: &[Device], strategy: Strategy) -> Self {
+    pub(crate) fn new(objective: Objective, devices: &[Device], strategy: Strategy) -> Self {
         let (answer, answers) = channel();
         let start = |(index, device): (usize, &Device)| {
             let (send, jobs) = channel::<Job<C>>();
@@ -73,31 +64,32 @@ impl<C: Cell> Workers<C> {
             [_] => Vec::new(),
             several => several.iter().enumerate().map(start).collect(),
         };
-        Self { jobs, answers, strategy }
+        Self { objective, jobs, answers, strategy }
     }
 
-    /// Runs the portions, at most one per device, and returns what each gave, in their order, on the device
-    /// of `model`. The sum of the gradients is that over all portions; after an all-reduce it is all in the
-    /// first of them.
+    /// Runs the portions, at most one per device, and returns what each gave, in their order, with gradients on the device
+    /// of `network`. After an all-reduce the first has the gradients of all.
     ///
     /// # Errors
     /// A device's error or panic, as soon as it happens: no step may follow.
     pub(crate) fn step(
         &self,
-        model: &Trainee<C>,
-        portions: Vec<Portion>,
-    ) -> Result<Vec<Trained>, TrainError> {
+        network: &Network<C>,
+        portions: Vec<Portion<C>>,
+    ) -> Result<Vec<Trained<C>>, TrainError> {
         if self.jobs.is_empty() {
-            return portions.iter().map(|portion| portion.train(model)).collect();
+            let train = |portion| self.objective.train(network, portion, false);
+            return portions.iter().map(train).collect();
         }
         let count = portions.len();
         // An all-reduce waits for every device: at the end of an epoch there may be too few batches.
         let all_reduce = self.strategy == Strategy::Ddp && count == self.jobs.len();
         for (worker, portion) in self.jobs.iter().zip(portions) {
+            let (objective, network) = (self.objective.clone(), network.clone());
             // A thread that has ended is noticed below, by its missing answer.
-            let _ = worker.send(Job { model: model.clone(), portion, all_reduce });
+            let _ = worker.send(Job { objective, network, portion, all_reduce });
         }
-        let mut trained: Vec<Option<Trained>> = (0..count).map(|_| None).collect();
+        let mut trained: Vec<Option<Trained<C>>> = (0..count).map(|_| None).collect();
         for _ in 0..count {
             let answer = self.answers.recv();
             let (index, answer) = answer.map_err(|_| self.failed(0, "its thread has ended"))?;
@@ -106,10 +98,13 @@ impl<C: Cell> Workers<C> {
                 Failure::Panic(problem) => self.failed(index, &problem),
             })?);
         }
-        let device = model.device();
-        let home = |(index, (gradients, tally)): (usize, Trained)| match (all_reduce, index) {
-            (true, 1..) => (GradientsParams::new(), tally),
-            _ => (gradients.to_device(&device, model), tally),
+        let device = network.device();
+        let home = |(index, trained): (usize, Trained<C>)| {
+            let gradients = match (all_reduce, index) {
+                (true, 1..) => GradientsParams::new(),
+                _ => trained.gradients.to_device(&device, network),
+            };
+            Trained { gradients, ..trained }
         };
         Ok(trained.into_iter().flatten().enumerate().map(home).collect())
     }
@@ -120,19 +115,13 @@ impl<C: Cell> Workers<C> {
     }
 }
 
-impl Portion {
-    fn train<C: Cell>(&self, model: &Trainee<C>) -> Result<Trained, TrainError> {
-        model.train(&self.batch, self.seed)
-    }
-}
-
 impl<C: Cell> Job<C> {
-    fn run(self, device: &Device) -> Result<Trained, TrainError> {
-        let mut model = self.model.fork(device);
+    fn run(self, device: &Device) -> Result<Trained<C>, TrainError> {
+        let mut network = self.network.fork(device);
         if self.all_reduce {
-            model = model.map(&mut ModuleSharder);
+            network = network.map(&mut ModuleSharder);
         }
-        self.portion.train(&model)
+        self.objective.train(&network, &self.portion, self.all_reduce)
     }
 }
 
@@ -170,27 +159,29 @@ fn message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use egru::cells::Egru;
+    use egru_data::{Batch, Inputs};
 
     use super::*;
-    use crate::feed::Feed;
-    use crate::{Recipe, Registry};
+    use crate::session::{Opened, test_session};
 
     #[test]
     fn a_failure_on_one_device_is_an_error() {
-        let recipe = Registry::default().resolve(&Recipe::named("quickstart").unwrap()).unwrap();
-        let splits = recipe.data.load(None, 1).unwrap();
+        let opened: Opened<Egru> = test_session("quickstart", &[]);
+        let batch = Batch::collate(opened.splits.train.as_ref(), &[0, 1, 2]).unwrap();
         let device = Device::flex().autodiff();
-        let model = Trainee::<Egru>::init(&recipe, splits.train.spec(), &device).unwrap();
-        let batch = Feed::training(&recipe, &splits).unwrap().first().unwrap();
         let failure = |broken: Batch| {
-            let workers = Workers::new(&[device.clone(), device.clone()], Strategy::MultiDevice);
-            let portions = [batch.clone(), broken].map(|batch| Portion { batch, seed: 1 });
-            workers.step(&model, portions.into()).expect_err("the second batch is broken")
+            let devices = [device.clone(), device.clone()];
+            let workers = Workers::new(opened.objective.clone(), &devices, Strategy::MultiDevice);
+            let portion = |batch| Portion { batch, seed: 1, state: None };
+            let portions = [batch.clone(), broken].map(portion);
+            let failed = workers.step(&opened.network, portions.into());
+            failed.map(|_| ()).expect_err("the second batch is broken")
         };
         // What the model refuses, and what makes Burn panic.
         let refused = failure(Batch { lengths: Some(vec![1]), ..batch.clone() });
         assert!(matches!(refused, TrainError::Model(_)), "{refused}");
-        let panicked = failure(Batch { inputs: Vec::new(), ..batch.clone() });
+        let empty = Inputs::Values(Vec::new());
+        let panicked = failure(Batch { inputs: empty, ..batch.clone() });
         assert!(matches!(panicked, TrainError::Worker { number: 2, devices: 2, .. }), "{panicked}");
     }
 }

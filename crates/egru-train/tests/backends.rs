@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use burn::train::Interrupter;
-use common::{serial, tiny};
+use common::{resume, serial, tiny, train};
 use devices::devices;
 use egru_train::report_data::{EpochRecord, Split, Summary};
-use egru_train::{Registry, RunDir, TrainEvent, TrainOptions};
+use egru_train::{Registry, RunDir, TrainOptions, Update};
 
 /// Relative difference of the figures after some steps of training in f32. Rounding differs between backends, and a state
 /// that comes within rounding of its threshold sends its event a step earlier on one of them.
@@ -52,35 +52,36 @@ fn a_run_goes_on_and_is_evaluated_on_every_backend_with_the_same_figures() {
     // A run that stops after its first step on flex is what all of them start from.
     let interrupter = Interrupter::new();
     let stop = interrupter.clone();
-    let events = Arc::new(move |event| {
-        if matches!(event, TrainEvent::Progress { split: Split::Train, .. }) {
+    let updates = Arc::new(move |update| {
+        if matches!(update, Update::Progress { split: Split::Train, .. }) {
             stop.stop(Some("test"));
         }
     });
     let options = |device: Device| TrainOptions::new(device, folder.path());
-    let started = Registry::default()
-        .train(&recipe, &TrainOptions { interrupter, events, ..options(Device::flex()) })
-        .unwrap();
+    let stopping = TrainOptions { interrupter, updates, ..options(Device::flex()) };
+    let started = train(&recipe, &stopping).unwrap();
     assert!(started.interrupted);
 
     let on = |name: &str, device: Device| -> (Summary, EpochRecord) {
         let run = folder.path().join(name);
         copy(&started.run_dir, &run);
-        let summary = Registry::default().resume(&run, &options(device)).unwrap();
+        let summary = resume(&run, &options(device)).unwrap();
         (summary, trained(&run))
     };
     let (law, law_epoch) = on("flex", Device::flex());
     for (name, device) in devices().into_iter().filter(|(name, _)| *name != "flex") {
         let (summary, epoch) = on(name, device.clone());
-        close("loss", name, Some(epoch.loss), Some(law_epoch.loss));
-        close("gradient norm", name, epoch.gradient_norm, law_epoch.gradient_norm);
-        close("activity", name, epoch.activity_sparsity, law_epoch.activity_sparsity);
-        close("final loss", name, summary.train_loss, law.train_loss);
+        for figure in ["loss", "gradient_norm", "activity_sparsity"] {
+            close(figure, name, epoch.figure(figure), law_epoch.figure(figure));
+        }
+        close("final loss", name, summary.figure("train_loss"), law.figure("train_loss"));
 
         // The network that flex has trained, evaluated there.
-        let moved = Registry::default().evaluate(&law.run_dir, &options(device)).unwrap();
-        assert_eq!(moved.test_accuracy, law.test_accuracy, "{name}");
-        close("test activity", name, moved.activity_sparsity, law.activity_sparsity);
-        close("test MACs", name, moved.effective_macs, law.effective_macs);
+        let moved = Registry::default().open(&law.run_dir, &[], &options(device));
+        let moved = moved.unwrap().evaluate().unwrap();
+        assert_eq!(moved.figure("test_accuracy"), law.figure("test_accuracy"), "{name}");
+        for figure in ["activity_sparsity", "effective_macs"] {
+            close(figure, name, moved.figure(figure), law.figure(figure));
+        }
     }
 }

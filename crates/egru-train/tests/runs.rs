@@ -7,26 +7,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::train::Interrupter;
-use common::{Leaky, checkpoint_file, last_checkpoint, serial, tiny};
+use common::{Leaky, checkpoint_file, history, last_checkpoint, resume, serial, tiny};
 use egru::Execution;
-use egru_train::report_data::{Answer, EpochRecord, Split, Summary};
-use egru_train::{InspectRequest, Recipe, Registry, RunDir, TrainError, TrainEvent, TrainOptions};
+use egru_train::report_data::{Split, Summary};
+use egru_train::{
+    InspectRequest, ProbeRequest, Recipe, Registry, RunDir, Session, TrainError, TrainOptions,
+    Update,
+};
 
 fn options(runs: &Path) -> TrainOptions {
     TrainOptions::new(burn::tensor::Device::flex(), runs)
 }
 
 fn train(recipe: &Recipe, runs: &Path) -> Summary {
-    Registry::default().train(recipe, &options(runs)).unwrap()
+    common::train(recipe, &options(runs)).unwrap()
 }
 
-fn history(run: &Path) -> Vec<EpochRecord> {
-    RunDir::open(run).unwrap().0.history().unwrap().epochs
-}
-
-/// A record without what the clock says.
-fn timeless(record: &EpochRecord) -> EpochRecord {
-    EpochRecord { seconds: 0.0, ..record.clone() }
+fn open(run: &Path) -> Box<dyn Session> {
+    Registry::default().open(run, &[], &options(run)).unwrap()
 }
 
 #[test]
@@ -45,14 +43,15 @@ fn training_improves_and_leaves_a_complete_run_directory() {
     let losses: Vec<f64> = history(&summary.run_dir)
         .iter()
         .filter(|record| record.split == Split::Train)
-        .map(|record| record.loss)
+        .filter_map(|record| record.figure("loss"))
         .collect();
     assert_eq!(losses.len(), 12);
     assert!(losses[11] < 0.8 * losses[0], "{losses:?}");
-    assert!(summary.test_accuracy.unwrap() > 0.2, "{summary:?}");
-    let (effective, dense) = (summary.effective_macs.unwrap(), summary.dense_macs.unwrap());
+    assert!(summary.figure("test_accuracy").unwrap() > 0.2, "{summary:?}");
+    let figure = |name| summary.figure(name).unwrap();
+    let (effective, dense) = (figure("effective_macs"), figure("dense_macs"));
     assert!(0.0 < effective && effective < dense, "{effective} of {dense}");
-    assert!((0.0..=1.0).contains(&summary.activity_sparsity.unwrap()));
+    assert!((0.0..=1.0).contains(&figure("activity_sparsity")));
     assert_eq!((summary.layers.len(), summary.epochs, summary.interrupted), (1, 12, false));
 
     let (run, stored) = RunDir::open(&summary.run_dir).unwrap();
@@ -63,7 +62,7 @@ fn training_improves_and_leaves_a_complete_run_directory() {
     assert!(fs::read_dir(run.checkpoints()).unwrap().count() <= 3);
 
     // Evaluating the run again gives the same figures.
-    let again = Registry::default().evaluate(&summary.run_dir, &options(runs.path())).unwrap();
+    let again = open(&summary.run_dir).evaluate().unwrap();
     assert_eq!(again, summary);
 }
 
@@ -79,7 +78,7 @@ fn a_run_stopped_again_and_again_ends_with_the_same_bits() {
         ("model.cell.dropconnect", "0.1"),
         ("optimiser.type", "adamw"),
         ("optimiser.weight_decay", "0.01"),
-        ("optimiser.threshold_factor", "0.5"),
+        ("optimiser.group", r#"[{ match = "theta", rate_factor = 0.5, weight_decay = 0 }]"#),
         ("schedule.type", "cosine"),
         ("regularise.state.weight", "0.01"),
         ("training.accumulate", "3"),
@@ -88,19 +87,18 @@ fn a_run_stopped_again_and_again_ends_with_the_same_bits() {
     ]);
     let whole = train(&recipe, runs.path());
 
-    let registry = Registry::default();
     let session = |run: Option<&Path>| {
         let interrupter = Interrupter::new();
         let stop = interrupter.clone();
-        let events = Arc::new(move |event| {
-            if matches!(event, TrainEvent::Progress { split: Split::Train, .. }) {
+        let updates = Arc::new(move |update| {
+            if matches!(update, Update::Progress { split: Split::Train, .. }) {
                 stop.stop(Some("test"));
             }
         });
-        let options = TrainOptions { interrupter, events, ..options(runs.path()) };
+        let options = TrainOptions { interrupter, updates, ..options(runs.path()) };
         match run {
-            None => registry.train(&recipe, &options).unwrap(),
-            Some(run) => registry.resume(run, &options).unwrap(),
+            None => common::train(&recipe, &options).unwrap(),
+            Some(run) => resume(run, &options).unwrap(),
         }
     };
     let mut parts = session(None);
@@ -113,12 +111,9 @@ fn a_run_stopped_again_and_again_ends_with_the_same_bits() {
     assert!(sessions > 2, "the run was hardly stopped: {sessions} sessions");
 
     assert_eq!(last_checkpoint(&parts.run_dir), last_checkpoint(&whole.run_dir));
-    for file in ["model.bpk", "scheduler.bpk"] {
-        let (a, b) = (checkpoint_file(&parts.run_dir, file), checkpoint_file(&whole.run_dir, file));
-        assert!(a == b, "{file} differs");
-    }
-    let records = |run: &Path| history(run).iter().map(timeless).collect::<Vec<_>>();
-    assert_eq!(records(&parts.run_dir), records(&whole.run_dir));
+    let model = |summary: &Summary| checkpoint_file(&summary.run_dir, "model.bpk");
+    assert!(model(&parts) == model(&whole), "the models differ");
+    assert_eq!(history(&parts.run_dir), history(&whole.run_dir));
     let run_dir = whole.run_dir.clone();
     assert_eq!(Summary { run_dir, seconds: whole.seconds, ..parts }, whole);
 }
@@ -145,7 +140,7 @@ fn a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint() {
         ("optimiser.learning_rate", "1e38"),
         ("training.checkpoint_every", "1"),
     ]);
-    let error = Registry::default().train(&recipe, &options(runs.path())).unwrap_err();
+    let error = common::train(&recipe, &options(runs.path())).unwrap_err();
     let TrainError::NotFinite { epoch: 1, step, .. } = &error else { panic!("{error}") };
     let text = error.to_string();
     assert!(text.contains(&format!("epoch 1, step {step}")), "{text}");
@@ -166,17 +161,26 @@ fn resuming_passes_over_a_damaged_checkpoint() {
 
     let notices = Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = notices.clone();
-    let events = Arc::new(move |event| {
-        if let TrainEvent::Notice(text) = event {
+    let updates = Arc::new(move |update| {
+        if let Update::Notice(text) = update {
             heard.lock().unwrap().push(text);
         }
     });
-    let options = TrainOptions { events, ..options(runs.path()) };
-    let resumed = Registry::default().resume(&whole.run_dir, &options).unwrap();
+    let options = TrainOptions { updates, ..options(runs.path()) };
+    let resumed = resume(&whole.run_dir, &options).unwrap();
     assert_eq!(resumed.epochs, 2);
     assert!(checkpoint_file(&whole.run_dir, "model.bpk") == model);
     let notices = notices.lock().unwrap();
     assert!(notices.len() == 1 && notices[0].contains("model.bpk"), "{notices:?}");
+}
+
+/// Rewrites a run's recipe, as a user may with an editor.
+fn edit(run: &Path, changes: &[(&str, &str)]) {
+    let config = run.join("config.toml");
+    let changes: Vec<_> =
+        changes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let recipe = Recipe::from_file(&config).unwrap().with_overrides(&changes).unwrap();
+    fs::write(&config, recipe.to_toml().unwrap()).unwrap();
 }
 
 #[test]
@@ -184,15 +188,97 @@ fn a_checkpoint_of_another_architecture_is_refused() {
     let _serial = serial();
     let runs = tempfile::tempdir().unwrap();
     let summary = train(&tiny(&[("training.epochs", "1")]), runs.path());
-    let config = summary.run_dir.join("config.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    let wider = Recipe::from_toml(&text)
-        .unwrap()
-        .with_overrides(&[("model.layers".to_owned(), "[9]".to_owned())])
-        .unwrap();
-    fs::write(&config, wider.to_toml().unwrap()).unwrap();
-    let error = Registry::default().resume(&summary.run_dir, &options(runs.path())).unwrap_err();
+    edit(&summary.run_dir, &[("model.layers", "[9]")]);
+    let error = open(&summary.run_dir).evaluate().unwrap_err();
     assert!(error.to_string().contains("another architecture"), "{error}");
+}
+
+#[test]
+fn a_run_goes_on_with_what_may_change_and_refuses_the_rest_by_key() {
+    let _serial = serial();
+    let runs = tempfile::tempdir().unwrap();
+    let interrupter = Interrupter::new();
+    let stop = interrupter.clone();
+    let updates = Arc::new(move |update| {
+        if matches!(update, Update::Progress { epoch: 2, .. }) {
+            stop.stop(Some("test"));
+        }
+    });
+    let stopping = TrainOptions { interrupter, updates, ..options(runs.path()) };
+    let stopped = common::train(&tiny(&[("training.epochs", "3")]), &stopping).unwrap();
+    assert!(stopped.interrupted && last_checkpoint(&stopped.run_dir).starts_with("epoch-0001"));
+    let run = &stopped.run_dir;
+    let kept = fs::read_to_string(run.join("config.toml")).unwrap();
+
+    for (key, value) in [
+        ("seed", "2"),
+        ("data.train", "96"),
+        ("model.layers", "[9]"),
+        ("optimiser.type", "adamw"),
+        ("training.batch_size", "8"),
+        ("training.accumulate", "2"),
+        ("sampling.type", "in-order"),
+    ] {
+        edit(run, &[(key, value)]);
+        let error = resume(run, &options(runs.path())).unwrap_err();
+        let named = matches!(&error, TrainError::ChangedRecipe { key: named, .. } if named == key)
+            || error.to_string().contains("another architecture");
+        assert!(named, "{key}: {error}");
+        fs::write(run.join("config.toml"), &kept).unwrap();
+    }
+
+    let notices = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = notices.clone();
+    let updates = Arc::new(move |update| {
+        if let Update::Notice(text) = update {
+            heard.lock().unwrap().push(text);
+        }
+    });
+    let telling = TrainOptions { updates, ..options(runs.path()) };
+    let changes = [("training.epochs", "4"), ("optimiser.learning_rate", "0.005")];
+    let changes = changes.map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let longer = Registry::default().open(run, &changes, &telling).unwrap().train().unwrap();
+    assert_eq!((longer.epochs, longer.interrupted), (4, false));
+    assert_eq!(notices.lock().unwrap().len(), 2, "{notices:?}");
+    // The run's folder says so too.
+    let stored = RunDir::open(run).unwrap().1;
+    assert_eq!((stored.training.epochs, stored.optimiser.learning_rate), (4, 0.005));
+    let environment = fs::read_to_string(run.join("environment.json")).unwrap();
+    assert!(environment.contains("\"changes\"") && environment.contains("training.epochs"));
+    // Between epochs the size of a batch may change.
+    let changes = [("training.epochs", "5"), ("training.batch_size", "20")];
+    let changes = changes.map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let mut session = Registry::default().open(run, &changes, &options(runs.path())).unwrap();
+    assert_eq!(session.train().unwrap().epochs, 5);
+}
+
+#[test]
+fn a_run_that_another_process_trains_is_left_alone() {
+    let _serial = serial();
+    let runs = tempfile::tempdir().unwrap();
+    let registry = Arc::new(Registry::default());
+    let (second, refused) = (registry.clone(), Arc::new(std::sync::Mutex::new(None)));
+    let (told, root) = (refused.clone(), runs.path().to_owned());
+    let updates = Arc::new(move |update| {
+        if let Update::Started { run_dir, .. } = update {
+            let mut session = second.open(&run_dir, &[], &options(&root)).unwrap();
+            *told.lock().unwrap() = Some(session.train().unwrap_err());
+        }
+    });
+    let telling = TrainOptions { updates, ..options(runs.path()) };
+    registry.start(&tiny(&[("training.epochs", "1")]), &telling).unwrap().train().unwrap();
+    let refused = refused.lock().unwrap().take();
+    assert!(matches!(refused, Some(TrainError::Locked { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_recipe_that_does_not_fit_leaves_no_folder() {
+    let _serial = serial();
+    let runs = tempfile::tempdir().unwrap();
+    let late = tiny(&[("schedule.from", "7")]);
+    let error = common::train(&late, &options(runs.path())).unwrap_err();
+    assert!(error.to_string().contains("schedule.from"), "{error}");
+    assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -208,7 +294,7 @@ fn early_stopping_ends_a_run_that_does_not_improve() {
     let summary = train(&recipe, runs.path());
     assert_eq!((summary.epochs, summary.best_epoch, summary.interrupted), (3, Some(1), false));
     // Resuming a finished run changes nothing.
-    let again = Registry::default().resume(&summary.run_dir, &options(runs.path())).unwrap();
+    let again = resume(&summary.run_dir, &options(runs.path())).unwrap();
     assert_eq!(again.epochs, 3);
 }
 
@@ -226,7 +312,7 @@ fn every_cell_and_kind_of_task_trains() {
         ];
         let summary = train(&tiny(&changes), runs.path());
         assert_eq!(summary.cell, cell);
-        assert!(summary.test_loss.unwrap().is_finite());
+        assert!(summary.figure("test_loss").unwrap().is_finite());
     }
 
     let small = [("data.train", "32"), ("data.valid", "8"), ("data.test", "8")];
@@ -237,13 +323,14 @@ fn every_cell_and_kind_of_task_trains() {
         Recipe::named(name).unwrap().with_overrides(&all).unwrap()
     };
     let adding = train(&of("adding", &[]), runs.path());
-    assert_eq!(adding.test_accuracy, None);
-    assert!(history(&adding.run_dir).iter().all(|record| record.mse == Some(record.loss)));
+    assert_eq!((adding.task.as_str(), adding.figure("test_accuracy")), ("regression", None));
+    let same = |record: &egru_train::report_data::EpochRecord| record.figure("mse") == record.figure("loss");
+    assert!(history(&adding.run_dir).iter().all(same));
     let copy = train(&of("delay-copy", &[("data.delay", "3")]), runs.path());
-    assert!(copy.test_accuracy.is_some());
+    assert!(copy.figure("test_accuracy").is_some());
 
     let mismatch = of("delay-copy", &[("model.readout", "last-trace")]);
-    let error = Registry::default().train(&mismatch, &options(runs.path())).unwrap_err();
+    let error = common::train(&mismatch, &options(runs.path())).unwrap_err();
     assert!(error.to_string().contains("use `per-step`"), "{error}");
 }
 
@@ -252,33 +339,33 @@ fn inspection_and_the_training_step_agree_with_the_model() {
     let _serial = serial();
     let runs = tempfile::tempdir().unwrap();
     let summary = train(&tiny(&[("training.epochs", "1")]), runs.path());
-    let registry = Registry::default();
-    let request = InspectRequest { samples: 3, units: 2 };
-    let seen = registry.inspect(&summary.run_dir, request, &options(runs.path())).unwrap();
+    let mut session = open(&summary.run_dir);
+    let seen = session.inspect(InspectRequest { samples: 3, units: 2 }).unwrap();
     assert_eq!(
         (seen.summary, seen.samples.len(), seen.history.epochs.len()),
         (summary.clone(), 3, 2)
     );
     for sample in &seen.samples {
         assert_eq!((sample.steps, sample.channels, sample.image), (28, 28, Some((28, 28))));
-        assert!(matches!(sample.target, Answer::Class { index: 0..10, .. }));
+        let verdict = &sample.verdict;
+        assert!(verdict.target.parse::<u8>().unwrap() < 10, "{verdict:?}");
+        assert_eq!(verdict.right, Some(verdict.target == verdict.prediction));
         let layer = &sample.layers[0];
         assert_eq!((layer.states.len(), layer.states[0].states.len()), (2, 28));
         let active: f32 = layer.activity_per_step.iter().sum();
         assert!((active * layer.hidden as f32 - layer.events.len() as f32).abs() < 1e-3);
     }
 
-    let step = registry.training_step(&summary.run_dir, &options(runs.path())).unwrap();
-    let naive = step.check(Execution::naive()).unwrap();
-    let fused = step.check(Execution::default()).unwrap();
-    assert!(fused.path.contains("fused") && naive.path.contains("naive"));
-    assert!((naive.loss - fused.loss).abs() < 1e-5);
-    assert_eq!(step.run(Execution::default()).unwrap(), fused.loss);
-    for ((path, a), (_, b)) in naive.gradients.iter().zip(&fused.gradients) {
+    let step = session.probe(ProbeRequest::default()).unwrap();
+    let naive = step.results(Execution::naive()).unwrap();
+    let fused = step.results(Execution::default()).unwrap();
+    assert_eq!((fused.path.as_str(), naive.path.as_str()), ("fused", "naive"));
+    assert_eq!(step.results(Execution::default()).unwrap(), fused);
+    assert_eq!(naive.tensors.len(), fused.tensors.len());
+    for (k, (a, b)) in naive.tensors.iter().zip(&fused.tensors).enumerate() {
         let difference = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(difference < 1e-4, "{path}: {difference}");
+        assert!(difference < 1e-4, "tensor {k}: {difference}");
     }
-    assert_eq!(naive.gradients.len(), fused.gradients.len());
 }
 
 #[test]
@@ -286,13 +373,13 @@ fn a_cell_from_outside_trains_without_any_change() {
     let _serial = serial();
     let runs = tempfile::tempdir().unwrap();
     let recipe = tiny(&[("model.cell.type", "leaky"), ("training.epochs", "1")]);
-    let refused = Registry::default().train(&recipe, &options(runs.path())).unwrap_err();
-    assert!(refused.to_string().contains("no cell `leaky`"), "{refused}");
+    let refused = common::train(&recipe, &options(runs.path())).unwrap_err();
+    assert!(refused.to_string().contains("there is no `leaky`"), "{refused}");
 
     let registry = Registry::default().with::<Leaky>();
-    let summary = registry.train(&recipe, &options(runs.path())).unwrap();
+    let summary = registry.start(&recipe, &options(runs.path())).unwrap().train().unwrap();
     assert_eq!(summary.cell, "leaky");
-    assert!(summary.activity_sparsity.is_some());
+    assert!(summary.figure("activity_sparsity").is_some());
     let config = fs::read_to_string(summary.run_dir.join("config.toml")).unwrap();
     assert!(config.contains("decay = 0.8"), "{config}");
 }

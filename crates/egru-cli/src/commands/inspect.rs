@@ -18,7 +18,7 @@ pub(crate) fn run(context: &Context<'_>, args: &InspectArgs) -> Outcome {
     let options = place::options(context, &args.place, &args.run, false)?;
     place::fetch_missing(context, &args.place, &recipe)?;
     let request = InspectRequest { samples: args.samples, ..InspectRequest::default() };
-    let inspection = context.registry.inspect(&args.run, request, &options)?;
+    let inspection = context.registry.open(&args.run, &[], &options)?.inspect(request)?;
 
     let drawings = write_drawings(&args.run, &inspection)?;
     let page = write_page(&args.run, &inspection, measured(args)?.as_ref())?;
@@ -33,8 +33,9 @@ pub(crate) fn run(context: &Context<'_>, args: &InspectArgs) -> Outcome {
             let events = sample.layers.iter().map(|layer| layer.events.len());
             json!({
                 "index": sample.index,
-                "target": sample.target,
-                "prediction": sample.prediction,
+                "target": sample.verdict.target,
+                "prediction": sample.verdict.prediction,
+                "right": sample.verdict.right,
                 "events_per_layer": events.collect::<Vec<_>>(),
             })
         })

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use egru_train::report_data::{Comparison, Summary};
-use egru_train::{InspectRequest, Recipe, RunDir, TrainOptions, write_atomic};
+use egru_train::{InspectRequest, Recipe, RunDir, Session, write_atomic};
 use serde_json::json;
 
 use super::{Context, Outcome};
@@ -48,30 +48,24 @@ pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
              --set data.train=640 --set data.valid=64 --set data.test=64 --set training.epochs=1",
         )?;
     }
-    let summary = match &args.resume {
-        Some(run) => context.registry.resume(run, &options)?,
-        None => context.registry.train(&recipe, &options)?,
+    let mut session = match &args.resume {
+        Some(run) => context.registry.open(run, &args.all_overrides(), &options)?,
+        None => context.registry.start(&recipe, &options)?,
     };
+    let summary = session.train()?;
     if summary.interrupted {
         let program = context.command_line.first().map_or("egru", String::as_str);
-        out.say(format!(
-            "\nstopped at a checkpoint; go on with:\n  {program} train --resume {}{}{}",
-            summary.run_dir.display(),
-            args.several_devices(),
-            args.place
-                .data
-                .as_ref()
-                .map_or_else(String::new, |d| format!(" --data {}", d.display()))
-        ))?;
+        let command = args.resume_command(program, &summary.run_dir);
+        out.say(format!("\nstopped at a checkpoint; go on with:\n  {command}"))?;
         out.finish(&json!(summary))?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
 
     out.say(format!("\n{}", summary_table(&summary)))?;
-    let comparison = compare(context.registry, &summary, &options)
+    let comparison = compare(session.as_mut(), &summary)
         .context("the network is trained and saved, but its step could not be timed")?;
     out.say(format!("\n{}", comparison_table(&comparison)))?;
-    let page = report(context, &summary, &comparison, &options)
+    let page = report(session.as_mut(), &summary, &comparison)
         .context("the network is trained and saved, but its report could not be written")?;
     out.say(format!("\nreport: {}", page.display()))?;
 
@@ -83,13 +77,12 @@ pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
 }
 
 fn report(
-    context: &Context<'_>,
+    session: &mut dyn Session,
     summary: &Summary,
     comparison: &Comparison,
-    options: &TrainOptions,
 ) -> anyhow::Result<std::path::PathBuf> {
     let run: &Path = &summary.run_dir;
     write_atomic(&comparison::file(run), json!(comparison).to_string().as_bytes())?;
-    let inspection = context.registry.inspect(run, InspectRequest::default(), options)?;
+    let inspection = session.inspect(InspectRequest::default())?;
     write_page(run, &inspection, Some(comparison))
 }

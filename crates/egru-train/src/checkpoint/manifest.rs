@@ -7,10 +7,12 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::run_dir::FORMAT;
+
 /// The parameters of a model, each as `path [shape] type`, below the name of its cell. Two models
 /// with the same architecture can exchange records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Architecture(Vec<String>);
+pub struct Architecture(pub(super) Vec<String>);
 
 impl Architecture {
     /// The architecture of `model`, made of the cell called `cell`.
@@ -56,16 +58,22 @@ impl ModuleVisitor for ParameterLines {
 
 /// `manifest.json`.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
+    /// The format of the checkpoint.
+    #[serde(default = "before_formats")]
+    pub(super) format: u32,
     /// Bytes and SHA-256 of each file, by its name.
     files: BTreeMap<String, FileEntry>,
     /// What the records fit.
     pub(super) architecture: Architecture,
 }
 
+/// The format of checkpoints that do not tell theirs.
+fn before_formats() -> u32 {
+    super::format1::FORMAT
+}
+
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct FileEntry {
     bytes: usize,
     sha256: String,
@@ -75,9 +83,15 @@ impl Manifest {
     pub(super) fn of(files: &[(&str, &[u8])], architecture: &Architecture) -> Self {
         let entry = |bytes: &[u8]| FileEntry { bytes: bytes.len(), sha256: sha256(bytes) };
         Self {
+            format: FORMAT,
             files: files.iter().map(|(name, bytes)| ((*name).to_owned(), entry(bytes))).collect(),
             architecture: architecture.clone(),
         }
+    }
+
+    /// Whether there is a file `name`.
+    pub(super) fn lists(&self, name: &str) -> bool {
+        self.files.contains_key(name)
     }
 
     /// How `bytes` differ from what the manifest says of the file `name`.

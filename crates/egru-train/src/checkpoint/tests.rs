@@ -13,14 +13,16 @@ fn snapshot(epochs: usize, batches: usize, best_epoch: Option<usize>) -> Snapsho
     Snapshot {
         model: bytes(&format!("model after {epochs} epochs and {batches} batches")),
         optimiser: bytes("moments"),
-        scheduler: bytes("rate"),
-        progress: Progress {
+        state: Some(b"state".to_vec()),
+        recipe: Some("seed = 1".to_owned()),
+        position: Position {
             epochs,
-            batches,
+            windows: batches,
             best_epoch,
             seconds: 0.1 + 0.2,
-            ..Progress::default()
+            ..Position::default()
         },
+        format: FORMAT,
     }
 }
 
@@ -39,8 +41,8 @@ fn comes_back_byte_for_byte() {
     let loaded = checkpoints.load(&path).unwrap();
     assert_eq!(&loaded.model[..], &saved.model[..]);
     assert_eq!(&loaded.optimiser[..], &saved.optimiser[..]);
-    assert_eq!(&loaded.scheduler[..], &saved.scheduler[..]);
-    assert_eq!(loaded.progress, saved.progress);
+    assert_eq!((loaded.state, loaded.recipe), (saved.state, saved.recipe));
+    assert_eq!(loaded.position, saved.position);
 }
 
 #[test]
@@ -54,8 +56,8 @@ fn keeps_the_two_newest_and_the_best() {
     let kept = ["epoch-0001-batch-000000", "epoch-0003-batch-000000", "epoch-0004-batch-000000"];
     assert_eq!(names(&checkpoints), kept);
     let newest = checkpoints.newest(&quiet).unwrap();
-    assert_eq!(newest.progress.epochs, 4);
-    assert_eq!(checkpoints.best(newest).unwrap().progress.epochs, 1);
+    assert_eq!(newest.position.epochs, 4);
+    assert_eq!(checkpoints.best(newest).unwrap().position.epochs, 1);
     // The half-written folder of an earlier crash is gone.
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 3);
 }
@@ -67,7 +69,7 @@ fn saving_a_position_again_replaces_it() {
     checkpoints.save(&snapshot(1, 0, None)).unwrap();
     checkpoints.save(&snapshot(1, 0, Some(1))).unwrap();
     assert_eq!(names(&checkpoints).len(), 1);
-    assert_eq!(checkpoints.newest(&quiet).unwrap().progress.best_epoch, Some(1));
+    assert_eq!(checkpoints.newest(&quiet).unwrap().position.best_epoch, Some(1));
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn a_damaged_newest_checkpoint_is_passed_over_with_a_notice() {
         let file = newest.join(damaged.unwrap()).display().to_string();
         let notices = std::cell::RefCell::new(Vec::new());
         let loaded = checkpoints.newest(&|text| notices.borrow_mut().push(text)).unwrap();
-        assert_eq!(loaded.progress.epochs, 1, "{damage}");
+        assert_eq!(loaded.position.epochs, 1, "{damage}");
         let notices = notices.into_inner();
         assert!(notices.len() == 1 && notices[0].contains(&file), "{damage}: {notices:?}");
     }
@@ -129,5 +131,96 @@ fn a_failed_save_keeps_the_previous_checkpoint() {
     // A file in the way of the temporary folder makes the save fail, even for root.
     fs::write(root.path().join(".tmp-epoch-0002-batch-000000"), "").unwrap();
     assert!(checkpoints.save(&snapshot(2, 0, None)).is_err());
-    assert_eq!(checkpoints.newest(&quiet).unwrap().progress.epochs, 1);
+    assert_eq!(checkpoints.newest(&quiet).unwrap().position.epochs, 1);
+}
+
+#[test]
+fn names_sort_by_number_and_other_folders_are_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoints(root.path());
+    let own = ["epoch-0003-backup", "epoch-3-batch-1", "notes"];
+    for name in own {
+        fs::create_dir(root.path().join(name)).unwrap();
+    }
+    for (epochs, batches) in [(9_998, 0), (9_999, 999_999), (9_999, 1_000_000), (10_000, 0)] {
+        checkpoints.save(&snapshot(epochs, batches, None)).unwrap();
+    }
+    assert_eq!(names(&checkpoints), ["epoch-9999-batch-1000000", "epoch-10000-batch-000000"]);
+    assert_eq!(checkpoints.newest(&quiet).unwrap().position.epochs, 10_000);
+    assert!(own.iter().all(|name| root.path().join(name).is_dir()));
+}
+
+#[test]
+fn falling_back_finds_the_best_of_the_older_checkpoint() {
+    let root = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoints(root.path());
+    for (epochs, best) in [(1, 1), (2, 1), (3, 3)] {
+        checkpoints.save(&snapshot(epochs, 0, Some(best))).unwrap();
+    }
+    let newest = checkpoints.list().unwrap().pop().unwrap();
+    fs::write(newest.join(MODEL), "damaged").unwrap();
+    let fallen_back = checkpoints.newest(&quiet).unwrap();
+    assert_eq!(fallen_back.position.epochs, 2);
+    assert_eq!(checkpoints.best(fallen_back).unwrap().position.epochs, 1);
+}
+
+#[test]
+fn a_checkpoint_that_was_about_to_be_replaced_is_put_back() {
+    let root = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoints(root.path());
+    let path = checkpoints.save(&snapshot(2, 7, None)).unwrap();
+    // As a crash between the two renames leaves it.
+    fs::rename(&path, root.path().join(format!("{REPLACED}{}", name_of(&path)))).unwrap();
+    assert_eq!(checkpoints.newest(&quiet).unwrap().position.windows, 7);
+    assert!(path.is_dir());
+}
+
+#[test]
+fn a_newer_format_is_refused_and_unknown_fields_of_this_one_are_not() {
+    let root = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoints(root.path());
+    let path = checkpoints.save(&snapshot(1, 0, None)).unwrap().join(MANIFEST);
+    let text = fs::read_to_string(&path).unwrap();
+    let more = text.replacen('{', "{\"comment\": \"by hand\",", 1);
+    fs::write(&path, &more).unwrap();
+    checkpoints.newest(&quiet).unwrap();
+    fs::write(&path, more.replace(&format!("\"format\": {FORMAT}"), "\"format\": 99")).unwrap();
+    let error = checkpoints.newest(&quiet).unwrap_err();
+    assert!(error.to_string().contains("newer version"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_of_format_1_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoints(root.path());
+    let path = root.path().join(folder(1, 3));
+    fs::create_dir(&path).unwrap();
+    let layer = LinearConfig::new(2, 3).init(&Device::flex());
+    let weight = layer.weight.val().into_data();
+    #[derive(burn::module::Module, Debug)]
+    struct Old {
+        model: burn::nn::Linear,
+    }
+    let model = Old { model: layer }.into_record().into_bytes().unwrap();
+    let progress = r#"{"epochs":1,"batches":3,"steps":8,"tally":{"targets":5,"loss":2.5,"correct":4,
+        "activity":{"samples":0,"layers":[],"head":null,"footprint_bytes":0},"gradient_norms":1.5,"steps":3},
+        "learning_rate":0.1,"records":2,"best_epoch":1,"seconds":2.0,"epoch_seconds":0.5}"#;
+    let contents: [(&str, &[u8]); 4] =
+        [(MODEL, &model), (OPTIMISER, b"moments"), ("scheduler.bpk", b""), (POSITION, progress.as_bytes())];
+    let lines = checkpoints.architecture.0.iter();
+    let lines = lines.enumerate().map(|(k, line)| if k == 0 { line.clone() } else { format!("model.{line}") });
+    let manifest = Manifest::of(&contents, &Architecture(lines.collect()));
+    let mut manifest = serde_json::to_value(manifest).unwrap();
+    manifest.as_object_mut().unwrap().remove("format");
+    for (name, bytes) in contents {
+        fs::write(path.join(name), bytes).unwrap();
+    }
+    fs::write(path.join(MANIFEST), manifest.to_string()).unwrap();
+
+    let snapshot = checkpoints.newest(&quiet).unwrap();
+    let position = &snapshot.position;
+    assert_eq!((position.windows, position.devices, position.steps), (3, 1, 8));
+    assert_eq!((position.tally.mean("accuracy"), position.tally.mean_loss()), (Some(0.8), Some(0.5)));
+    let restored = checkpoints.restore(LinearConfig::new(2, 3).init(&Device::flex()), &snapshot).unwrap();
+    assert_eq!(restored.weight.val().into_data(), weight);
 }

@@ -36,9 +36,11 @@ pub enum RecipeError {
         /// The names there are.
         known: String,
     },
-    /// No cell is registered under this name.
-    #[error("model.cell.type: there is no cell `{name}`{suggestion}; the cells are: {known}")]
-    UnknownCell {
+    /// No cell, data set or task is registered under this name.
+    #[error("{key}: there is no `{name}`{suggestion}; there are: {known}")]
+    UnknownName {
+        /// The key of the recipe.
+        key: &'static str,
         /// What was asked for.
         name: String,
         /// `, did you mean ...?`, or nothing.

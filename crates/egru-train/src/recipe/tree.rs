@@ -7,8 +7,13 @@ use super::Recipe;
 use super::error::{RecipeError, did_you_mean};
 
 /// The tables whose other keys depend on one of them, which selects their kind.
-const SELECTORS: &[&[&str]] =
-    &[&["data", "name"], &["model", "cell", "type"], &["schedule", "type"]];
+const SELECTORS: &[&[&str]] = &[
+    &["data", "name"],
+    &["sampling", "type"],
+    &["model", "encoder", "type"],
+    &["model", "cell", "type"],
+    &["schedule", "type"],
+];
 
 /// The tree of `recipe`, with every default written out.
 pub(super) fn of(recipe: &Recipe) -> Result<Table, RecipeError> {
@@ -88,9 +93,33 @@ fn parsed(text: &str) -> Value {
 
 /// Reads the tree into a recipe and validates it.
 pub(super) fn typed(tree: Table) -> Result<Recipe, RecipeError> {
-    let recipe: Recipe = read(tree, "")?;
+    let mut recipe: Recipe = read(tree, "")?;
+    recipe.optimiser = recipe.optimiser.modern();
     recipe.validate()?;
     Ok(recipe)
+}
+
+/// The keys in which two recipes differ, with both values as TOML; `nothing` where one lacks the key.
+pub(crate) fn differences(
+    before: &Recipe,
+    after: &Recipe,
+) -> Result<Vec<(String, String, String)>, RecipeError> {
+    fn collect(prefix: &str, a: &Table, b: &Table, into: &mut Vec<(String, String, String)>) {
+        let shown = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        for key in keys {
+            match (a.get(key), b.get(key)) {
+                (Some(Value::Table(a)), Some(Value::Table(b))) => {
+                    collect(&format!("{prefix}{key}."), a, b, into);
+                }
+                (a, b) if a != b => into.push((format!("{prefix}{key}"), shown(a), shown(b))),
+                _ => {}
+            }
+        }
+    }
+    let mut all = Vec::new();
+    collect("", &of(before)?, &of(after)?, &mut all);
+    Ok(all)
 }
 
 /// Reads a table into a typed value; `prefix` is where the table stands in the recipe, with its

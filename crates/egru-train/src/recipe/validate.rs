@@ -71,11 +71,20 @@ impl OptimiserRecipe {
             self.epsilon,
             "use a small positive number, such as 1e-8",
         )?;
-        for (field, value) in [
-            ("optimiser.weight_decay", self.weight_decay),
-            ("optimiser.threshold_factor", self.threshold_factor),
-        ] {
-            require(not_negative(value), field, value, "use a number of at least 0")?;
+        let decay = self.weight_decay;
+        let remedy = "use a number of at least 0";
+        require(not_negative(decay), "optimiser.weight_decay", decay, remedy)?;
+        for group in &self.group {
+            let field = |key: &str| format!("optimiser.group.{key} of `{}`", group.pattern);
+            require(
+                !group.pattern.is_empty(),
+                "optimiser.group.match",
+                "empty",
+                "use a part of the parameters' path",
+            )?;
+            let (factor, decay) = (group.rate_factor, group.weight_decay.unwrap_or(0.0));
+            require(not_negative(factor), &field("rate_factor"), factor, remedy)?;
+            require(not_negative(decay), &field("weight_decay"), decay, remedy)?;
         }
         Ok(())
     }

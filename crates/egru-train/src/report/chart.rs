@@ -44,7 +44,7 @@ pub(super) struct LineChart {
     /// The horizontal axis.
     pub x_label: &'static str,
     /// The vertical axis.
-    pub y_label: &'static str,
+    pub y_label: String,
     /// How the vertical axis is labelled.
     pub scale: Scale,
     /// The lines; series `i` has colour `i`.
@@ -121,7 +121,7 @@ impl LineChart {
             .x_labels(6)
             .y_labels(5)
             .x_desc(self.x_label)
-            .y_desc(self.y_label)
+            .y_desc(&self.y_label)
             .axis_desc_style(text(MUTED))
             .x_label_style(text(INK).pos(Pos::new(HPos::Center, VPos::Top)))
             .y_label_style(text(INK).pos(Pos::new(HPos::Right, VPos::Center)))
@@ -176,7 +176,7 @@ mod tests {
 
     fn chart(points: Vec<(f64, f64)>, scale: Scale) -> LineChart {
         let series = vec![Series { name: "train".into(), points }];
-        LineChart { x_label: "epoch", y_label: "loss", scale, series }
+        LineChart { x_label: "epoch", y_label: "loss".into(), scale, series }
     }
 
     #[test]

@@ -1,49 +1,53 @@
 //! Which figures are drawn as curves: over the epochs, and over the steps of a sequence.
 
 use super::chart::{LineChart, Scale, Series};
-use crate::report_data::{EpochRecord, RunHistory, SampleTrace, Split};
+use crate::metric::{Metric, NETWORK, Unit};
+use crate::report_data::{RunHistory, SampleTrace, Split};
 
 /// A learning curve and what it is called.
 pub(super) struct Curve {
     /// Name of its file.
-    pub name: &'static str,
+    pub name: String,
     /// Its heading.
-    pub title: &'static str,
+    pub title: String,
     /// The curve itself.
     pub chart: LineChart,
 }
 
-/// Loss, accuracy, squared error and sparsity over the epochs, as far as the run recorded them.
-pub(super) fn learning(history: &RunHistory) -> Vec<Curve> {
-    type Figure = fn(&EpochRecord) -> Option<f64>;
-    let figures: [(&str, &str, &str, Scale, Figure); 5] = [
-        ("loss", "Loss", "mean loss", Scale::Number, |r| Some(r.loss)),
-        ("accuracy", "Accuracy", "accuracy", Scale::Percent, |r| r.accuracy),
-        ("mse", "Squared error", "mean squared error", Scale::Number, |r| r.mse),
-        ("activity-sparsity", "Activity sparsity", "share of zeros", Scale::Percent, |r| {
-            r.activity_sparsity
-        }),
-        ("backward-sparsity", "Backward sparsity", "share skipped", Scale::Percent, |r| {
-            r.backward_sparsity
-        }),
-    ];
-    figures
-        .into_iter()
-        .map(|(name, title, y_label, scale, figure)| {
-            let series = [Split::Train, Split::Valid]
-                .into_iter()
-                .map(|split| Series {
-                    name: split.to_string(),
-                    points: history
-                        .of(split)
-                        .filter_map(|record| Some((record.epoch as f64, figure(record)?)))
-                        .collect(),
-                })
-                .collect();
-            Curve { name, title, chart: LineChart { x_label: "epoch", y_label, scale, series } }
-        })
-        .filter(|curve| curve.chart.series.iter().any(|series| !series.points.is_empty()))
-        .collect()
+/// The metrics and the sparsity over the epochs, as far as the run recorded them.
+pub(super) fn learning(metrics: &[Metric], history: &RunHistory) -> Vec<Curve> {
+    let curve = |metric: &Metric| {
+        let series = |split: Split| Series {
+            name: split.to_string(),
+            points: history
+                .of(split)
+                .filter_map(|record| Some((record.epoch as f64, record.figure(&metric.name)?)))
+                .collect(),
+        };
+        let (label, scale) = (metric.label(), scale(metric.unit));
+        let series = [Split::Train, Split::Valid].map(series).into();
+        Curve {
+            name: metric.name.replace('_', "-"),
+            title: capitalised(&label),
+            chart: LineChart { x_label: "epoch", y_label: label, scale, series },
+        }
+    };
+    let drawn = |curve: &Curve| curve.chart.series.iter().any(|series| !series.points.is_empty());
+    metrics.iter().chain(&NETWORK).map(curve).filter(drawn).collect()
+}
+
+fn scale(unit: Unit) -> Scale {
+    match unit {
+        Unit::Share => Scale::Percent,
+        Unit::Nats | Unit::Number => Scale::Number,
+    }
+}
+
+/// With a capital first letter.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// The share of active units of every layer over time, averaged over the samples that last that long.
@@ -65,5 +69,5 @@ pub(super) fn activity(samples: &[SampleTrace]) -> LineChart {
             }
         })
         .collect();
-    LineChart { x_label: "step", y_label: "active units", scale: Scale::Percent, series }
+    LineChart { x_label: "step", y_label: "active units".into(), scale: Scale::Percent, series }
 }

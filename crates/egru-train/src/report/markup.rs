@@ -23,15 +23,6 @@ pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".into(), |share| format!("{:.1} %", 100.0 * share))
 }
 
-/// A loss or another small figure with four significant places, or a dash.
-pub(super) fn figure(value: Option<f64>) -> String {
-    match value {
-        None => "–".into(),
-        Some(v) if v != 0.0 && (v.abs() < 1e-3 || v.abs() >= 1e5) => format!("{v:.3e}"),
-        Some(v) => format!("{v:.4}"),
-    }
-}
-
 /// A count with a decimal prefix: `870`, `12.3 k`, `4.80 M`.
 pub(super) fn count(value: f64) -> String {
     let (scaled, prefix) = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
@@ -85,8 +76,5 @@ mod tests {
         assert_eq!(duration(7.25), "7.2 s");
         assert_eq!(duration(133.0), "2 min 13 s");
         assert_eq!(duration(7300.0), "2 h 1 min");
-        assert_eq!(figure(Some(0.25)), "0.2500");
-        assert_eq!(figure(Some(0.0)), "0.0000");
-        assert_eq!(figure(Some(0.000_02)), "2.000e-5");
     }
 }

@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use super::chart::{LineChart, colour};
 use super::heat::{Area, heat};
-use super::markup::{bytes, count, duration, escape, figure, percent};
+use super::markup::{bytes, count, duration, escape, percent};
 use super::{curves, raster, states};
+use crate::metric::Metric;
 use crate::report_data::{
-    Answer, Comparison, Inspection, LayerActivity, RunHistory, SampleTrace, Summary,
+    Comparison, Inspection, LayerSummary, RunHistory, SampleTrace, Split, Summary,
 };
+use crate::task::{Panel, Verdict};
 
 /// Title and headline figures.
 pub(super) fn headline(summary: &Summary) -> String {
@@ -20,29 +22,25 @@ pub(super) fn headline(summary: &Summary) -> String {
             escape(note)
         );
     };
-    match summary.test_accuracy {
-        Some(accuracy) => card(
-            "lead",
-            "Test accuracy",
-            &percent(Some(accuracy)),
-            &format!("validation {}", percent(summary.valid_accuracy)),
-        ),
-        None => card(
-            "lead",
-            "Test loss",
-            &figure(summary.test_loss),
-            &format!("validation {}", figure(summary.valid_loss)),
-        ),
+    for (index, metric) in summary.metrics.iter().enumerate() {
+        let shown = |split| {
+            summary.value(split, &metric.name).map_or("–".to_owned(), |value| metric.show(value))
+        };
+        let class = if index == 0 { "lead" } else { "" };
+        let label = format!("Test {}", metric.label());
+        card(class, &label, &shown(Split::Test), &format!("validation {}", shown(Split::Valid)));
     }
-    if summary.activity_sparsity.is_some() {
+    if let Some(share) = summary.figure("activity_sparsity") {
         let note = "of all outputs are exact zeros";
-        card("lead", "Activity sparsity", &percent(summary.activity_sparsity), note);
+        card("lead", "Activity sparsity", &percent(Some(share)), note);
     }
-    if summary.backward_sparsity.is_some() {
+    if let Some(share) = summary.figure("backward_sparsity") {
         let note = "of all gradient paths are skipped, exactly";
-        card("", "Backward sparsity", &percent(summary.backward_sparsity), note);
+        card("", "Backward sparsity", &percent(Some(share)), note);
     }
-    if let (Some(effective), Some(dense)) = (summary.effective_macs, summary.dense_macs) {
+    if let (Some(effective), Some(dense)) =
+        (summary.figure("effective_macs"), summary.figure("dense_macs"))
+    {
         let share = percent((dense > 0.0).then(|| effective / dense));
         let note = format!("per sample; {share} of {} dense", count(dense));
         card("", "Effective MACs", &count(effective), &note);
@@ -73,12 +71,36 @@ pub(super) fn headline(summary: &Summary) -> String {
 }
 
 /// Curves over the epochs.
-pub(super) fn learning(history: &RunHistory) -> String {
+pub(super) fn learning(metrics: &[Metric], history: &RunHistory) -> String {
     let mut figures = String::new();
-    for curve in curves::learning(history) {
-        figures += &charted(curve.title, &curve.chart);
+    for curve in curves::learning(metrics, history) {
+        figures += &charted(&curve.title, &curve.chart);
     }
     section("Learning", "Averages over each epoch.", &figures, "grid")
+}
+
+/// What the task's evaluation gave beside figures.
+pub(super) fn panels(panels: &[Panel]) -> String {
+    panels.iter().map(panel).collect()
+}
+
+fn panel(panel: &Panel) -> String {
+    let Panel::Matrix { title, lead, rows, columns, values } = panel;
+    let largest = values.iter().flatten().copied().fold(0.0, f64::max);
+    let cell = |value: &f64| {
+        let share = if largest > 0.0 { value / largest } else { 0.0 };
+        format!(r#"<td style="--share:{share:.3}">{value}</td>"#)
+    };
+    let line = |(name, values): (&String, &Vec<f64>)| {
+        let cells: String = values.iter().map(cell).collect();
+        format!("<tr><th>{}</th>{cells}</tr>", escape(name))
+    };
+    let head: String = columns.iter().map(|name| format!("<th>{}</th>", escape(name))).collect();
+    let lines: String = rows.iter().zip(values).map(line).collect();
+    let body = format!(
+        r#"<div class="card scroll"><table class="matrix"><thead><tr><th></th>{head}</tr></thead><tbody>{lines}</tbody></table></div>"#
+    );
+    section(title, lead, &body, "")
 }
 
 /// What the network did during single samples.
@@ -124,36 +146,22 @@ fn sample(sample: &SampleTrace) -> String {
     format!(
         r#"<div class="card sample"><div class="what">{picture}<div class="verdict"><h3>Sample {}</h3>{}</div></div><div>{}{traces}</div></div>"#,
         sample.index,
-        verdict(&sample.target, &sample.prediction),
+        verdict(&sample.verdict),
         raster::raster(sample),
     )
 }
 
-fn verdict(target: &Answer, prediction: &Answer) -> String {
-    let name = |index: &usize, name: &Option<String>| {
-        escape(&name.clone().unwrap_or_else(|| index.to_string()))
+fn verdict(Verdict { target, prediction, right }: &Verdict) -> String {
+    let (class, mark) = match right {
+        Some(true) => ("good", " ✓"),
+        Some(false) => ("bad", " ✗"),
+        None => ("", ""),
     };
-    match (target, prediction) {
-        (Answer::Class { index: t, name: tn }, Answer::Class { index: p, name: pn }) => {
-            let (class, mark) = if t == p { ("good", "✓") } else { ("bad", "✗") };
-            format!(
-                r#"is <b>{}</b><br>read as <b class="{class}">{} {mark}</b>"#,
-                name(t, tn),
-                name(p, pn)
-            )
-        }
-        (Answer::Value(t), Answer::Value(p)) => {
-            format!("is <b>{t:.3}</b><br>read as <b>{p:.3}</b>")
-        }
-        (Answer::PerStep(t), Answer::PerStep(p)) => {
-            let scored = t.iter().zip(p).filter(|(t, _)| t.is_some());
-            let (right, all) =
-                scored.fold((0, 0), |(right, all), (t, p)| (right + usize::from(t == p), all + 1));
-            let class = if right == all { "good" } else { "bad" };
-            format!(r#"<b class="{class}">{right} of {all}</b> scored steps right"#)
-        }
-        _ => String::new(),
-    }
+    format!(
+        r#"is <b>{}</b><br>read as <b class="{class}">{}{mark}</b>"#,
+        escape(target),
+        escape(prediction)
+    )
 }
 
 /// Activity over time and the figures of each layer, with their formulas.
@@ -184,7 +192,7 @@ const FORMULAS: &str = r#"<ul class="formula">
 <li><b>Footprint</b> = bytes of parameters and buffers. The total adds the read-out.</li>
 </ul>"#;
 
-fn layer_row(layer: &LayerActivity) -> String {
+fn layer_row(layer: &LayerSummary) -> String {
     let activity = layer.activity_sparsity.map(|sparsity| 1.0 - sparsity);
     let bar = activity.map_or_else(String::new, |share| bar(share, ""));
     format!(
@@ -204,11 +212,11 @@ fn total_row(summary: &Summary) -> String {
     format!(
         r#"<tr class="total"><td>model</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td></td></tr>"#,
         summary.layers.iter().map(|layer| layer.hidden).sum::<usize>(),
-        percent(summary.activity_sparsity.map(|sparsity| 1.0 - sparsity)),
-        percent(summary.activity_sparsity),
-        percent(summary.backward_sparsity),
-        summary.effective_macs.map_or_else(|| "–".into(), count),
-        summary.dense_macs.map_or_else(|| "–".into(), count),
+        percent(summary.figure("activity_sparsity").map(|sparsity| 1.0 - sparsity)),
+        percent(summary.figure("activity_sparsity")),
+        percent(summary.figure("backward_sparsity")),
+        summary.figure("effective_macs").map_or_else(|| "–".into(), count),
+        summary.figure("dense_macs").map_or_else(|| "–".into(), count),
     )
 }
 

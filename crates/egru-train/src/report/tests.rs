@@ -1,12 +1,12 @@
 use super::*;
 use crate::report_data::{
-    Answer, ComparisonRow, EpochRecord, LayerActivity, LayerTrace, RunHistory, SampleTrace, Split,
-    Summary, UnitTrace,
+    EpochRecord, LayerSummary, LayerTrace, Row, RunHistory, SampleTrace, Split, Summary, UnitTrace,
 };
+use crate::task::{Classification, Panel, Task, Verdict};
 
 /// A made-up run of two layers over samples of 28 rows.
 fn inspection() -> Inspection {
-    let layer = |n: usize, hidden| LayerActivity {
+    let layer = |n: usize, hidden| LayerSummary {
         name: format!("layer {n}"),
         hidden,
         activity_sparsity: Some(0.8 + 0.05 * n as f64),
@@ -20,31 +20,44 @@ fn inspection() -> Inspection {
         backend: "flex".into(),
         devices: vec!["flex".into()],
         cell: "egru".into(),
+        task: "classification".into(),
+        metrics: Classification.metrics(),
         seed: 1,
         epochs: 12,
         best_epoch: Some(11),
         seconds: 133.0,
-        train_loss: Some(0.04),
-        valid_loss: Some(0.09),
-        valid_accuracy: Some(0.976),
-        test_loss: Some(0.1),
-        test_accuracy: Some(0.9731),
-        activity_sparsity: Some(0.8712),
-        backward_sparsity: Some(0.51),
-        effective_macs: Some(250_000.0),
-        dense_macs: Some(2_470_000.0),
         parameters: 71_434,
         layers: vec![layer(1, 128), layer(2, 64)],
         path: "fused (flex)".into(),
         run_dir: "runs/quick&start-1".into(),
         interrupted: false,
+        panels: vec![Panel::Matrix {
+            title: "Confusion".into(),
+            lead: "What was <taken> for what.".into(),
+            rows: vec!["<a>".into(), "b".into()],
+            columns: vec!["<a>".into(), "b".into()],
+            values: vec![vec![7.0, 0.0], vec![2.0, 5.0]],
+        }],
+        figures: named(&[
+            ("train_loss", 0.04),
+            ("valid_loss", 0.09),
+            ("valid_accuracy", 0.976),
+            ("test_loss", 0.1),
+            ("test_accuracy", 0.9731),
+            ("activity_sparsity", 0.8712),
+            ("backward_sparsity", 0.51),
+            ("effective_macs", 250_000.0),
+            ("dense_macs", 2_470_000.0),
+        ]),
     };
     let record = |split, epoch: usize| EpochRecord {
         epoch,
-        loss: 2.3 / epoch as f64 + if split == Split::Valid { 0.08 } else { 0.0 },
-        accuracy: Some(1.0 - 0.8 / epoch as f64),
-        activity_sparsity: Some(0.7 + 0.015 * epoch as f64),
-        backward_sparsity: Some(0.4 + 0.01 * epoch as f64),
+        figures: named(&[
+            ("loss", 2.3 / epoch as f64 + if split == Split::Valid { 0.08 } else { 0.0 }),
+            ("accuracy", 1.0 - 0.8 / epoch as f64),
+            ("activity_sparsity", 0.7 + 0.015 * epoch as f64),
+            ("backward_sparsity", 0.4 + 0.01 * epoch as f64),
+        ]),
         ..EpochRecord::empty(split)
     };
     let epochs = (1..=12).flat_map(|e| [record(Split::Train, e), record(Split::Valid, e)]);
@@ -55,6 +68,10 @@ fn inspection() -> Inspection {
         config: "name = \"quick<start>\"\nseed = 1\n".into(),
         environment: r#"[{"cpu": "a & b", "cores": 2, "features": ["flex"]}]"#.into(),
     }
+}
+
+fn named(figures: &[(&str, f64)]) -> crate::metric::Figures {
+    figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
 }
 
 fn sample(index: usize, target: usize, prediction: usize) -> SampleTrace {
@@ -83,22 +100,26 @@ fn sample(index: usize, target: usize, prediction: usize) -> SampleTrace {
             events,
         }
     };
-    let class = |index| Answer::Class { index, name: Some(format!("<{index}>")) };
+    let name = |class: usize| format!("<{class}>");
     SampleTrace {
         index,
         steps: 28,
         channels: 28,
         input,
         image: Some((28, 28)),
-        target: class(target),
-        prediction: class(prediction),
+        verdict: Verdict {
+            target: name(target),
+            prediction: name(prediction),
+            right: Some(target == prediction),
+        },
         layers: vec![layer(1, 128), layer(2, 64)],
     }
 }
 
 fn comparison(check_passed: bool) -> Comparison {
-    let row = |path: &str, median_ms| ComparisonRow {
+    let row = |path: &str, median_ms| Row {
         path: path.into(),
+        samples_ms: vec![median_ms],
         median_ms,
         min_ms: 0.9 * median_ms,
         max_ms: 1.3 * median_ms,
@@ -136,7 +157,7 @@ fn the_page_is_self_contained_balanced_and_escaped() {
     assert!(page.contains("&lt;3&gt;") && page.contains("a &amp; b"));
     assert!(!page.contains("NaN"));
     // What a reader looks for first.
-    for figure in ["97.3 %", "87.1 %", "51.0 %", "250 k", "71.4 k", "2 min 13 s"] {
+    for figure in ["97.31 %", "87.1 %", "51.0 %", "250 k", "71.4 k", "2 min 13 s"] {
         assert!(page.contains(figure), "{figure}");
     }
     if let Some(path) = std::env::var_os("EGRU_REPORT_SAMPLE") {
@@ -159,11 +180,12 @@ fn empty_parts_leave_no_heading() {
     bare.samples.clear();
     bare.history.epochs.clear();
     bare.summary.layers.clear();
-    bare.summary.test_accuracy = None;
+    bare.summary.panels.clear();
+    bare.summary.figures.clear();
     bare.environment = "not JSON".into();
     let page = html(&bare, None);
     assert_balanced(&page);
-    for absent in ["<h2>Learning", "<h2>Events", "<h2>Layers", "<h2>Time per"] {
+    for absent in ["<h2>Learning", "<h2>Confusion", "<h2>Events", "<h2>Layers", "<h2>Time per"] {
         assert!(!page.contains(absent), "{absent}");
     }
     assert!(page.contains("Test loss") && page.contains("not JSON"));
@@ -175,8 +197,8 @@ fn every_drawing_is_a_file_of_its_own() {
     let figures = figures(&inspection());
     let names: Vec<&str> = figures.iter().map(|figure| figure.file_name.as_str()).collect();
     let expected = [
-        "loss.svg",
         "accuracy.svg",
+        "loss.svg",
         "activity-sparsity.svg",
         "backward-sparsity.svg",
         "activity.svg",

@@ -8,7 +8,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use egru::events::{EgruParams, Threshold};
 use egru::{Cell, CellConfig, CellError, CellSize, EventOutput, Execution, StepOutput};
-use egru_train::Recipe;
+use egru_train::report_data::{EpochRecord, Summary};
+use egru_train::{Recipe, Registry, RunDir, TrainError, TrainOptions};
 use serde::{Deserialize, Serialize};
 
 /// Lets one test run at a time: the backend has one generator for the whole process.
@@ -31,6 +32,22 @@ pub fn tiny(changes: &[(&str, &str)]) -> Recipe {
     let all = base.iter().chain(changes);
     let all: Vec<_> = all.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     Recipe::named("quickstart").unwrap().with_overrides(&all).unwrap()
+}
+
+/// Trains a recipe with the registry's own cells, data sets and tasks.
+pub fn train(recipe: &Recipe, options: &TrainOptions) -> Result<Summary, TrainError> {
+    Registry::default().start(recipe, options)?.train()
+}
+
+/// Goes on with a run.
+pub fn resume(run: &Path, options: &TrainOptions) -> Result<Summary, TrainError> {
+    Registry::default().open(run, &[], options)?.train()
+}
+
+/// The lines of `metrics.jsonl`, without what the clock says.
+pub fn history(run: &Path) -> Vec<EpochRecord> {
+    let records = RunDir::open(run).unwrap().0.history().unwrap().epochs;
+    records.into_iter().map(|record| EpochRecord { seconds: 0.0, ..record }).collect()
 }
 
 /// The name of a run's newest checkpoint.

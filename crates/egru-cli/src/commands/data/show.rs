@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use egru_data::{DatasetConfig, Sample, SequenceDataset, Split, Target, catalogue};
+use egru_data::{Inputs, Layout, Sample, SequenceDataset, Spec, Split, Target, catalogue};
 use egru_train::Recipe;
+use egru_train::recipe::DataRecipe;
 use serde_json::json;
 
 use crate::commands::{Context, Outcome};
@@ -24,10 +25,10 @@ pub(super) fn run(
     seed: u64,
     root: Option<&Path>,
 ) -> Outcome {
-    let splits = config(name)?.load(root, seed)?;
+    let splits = context.registry.load(&config(name)?, root, seed)?;
     let (spec, train) = (splits.train.spec(), &splits.train);
     let sizes = [Split::Train, Split::Valid, Split::Test].map(|split| splits.get(split).len());
-    let sample = train.sample(index)?;
+    let sample = train.sample(index, None)?;
 
     let out = context.out;
     out.say(spec)?;
@@ -35,6 +36,9 @@ pub(super) fn run(
     out.say(format!("{n_train} samples to train, {n_valid} to validate, {n_test} to test"))?;
     for file in &splits.provenance {
         out.say(format!("read from {} (sha256 {})", file.path.display(), file.sha256))?;
+    }
+    for warning in &splits.warnings {
+        out.say(format!("note: {warning}"))?;
     }
     let names = train.class_names();
     let class = |index: usize| match names.as_ref().and_then(|names| names.get(index)) {
@@ -60,27 +64,32 @@ pub(super) fn run(
         }
     };
     out.say(format!("\ntraining sample {index}, {target}:"))?;
-    out.say(drawing(&sample, spec.channels))?;
+    out.say(drawing(&sample, spec))?;
+    let mut shape = json!(spec);
+    shape["channels"] = json!(spec.channels());
+    let inputs = match &sample.inputs {
+        Inputs::Values(values) => json!(values),
+        Inputs::Tokens(tokens) => json!(tokens),
+    };
     out.finish(&json!({
-        "spec": spec,
+        "spec": shape,
         "samples": { "train": n_train, "valid": n_valid, "test": n_test },
         "class_names": names,
         "class_counts": balance,
         "files": splits.provenance,
-        "sample": { "index": index, "steps": sample.steps, "target": target, "inputs": sample.inputs },
+        "sample": { "index": index, "steps": sample.steps, "target": target, "inputs": inputs },
     }))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The settings that `name` stands for: those of a recipe, or a data set's defaults.
-fn config(name: &str) -> anyhow::Result<DatasetConfig> {
+fn config(name: &str) -> anyhow::Result<DataRecipe> {
     if let Ok(recipe) = Recipe::named(name) {
         return Ok(recipe.data);
     }
     let info = catalogue::find(name).context("neither a recipe nor a data set")?;
-    let reader = info.used_by.first().map_or(name, String::as_str);
-    let table = toml::Table::from_iter([("name".to_owned(), toml::Value::from(reader))]);
-    Ok(table.try_into()?)
+    let name = info.used_by.first().map_or(name, String::as_str).to_owned();
+    Ok(DataRecipe { name, config: toml::Table::new() })
 }
 
 /// How often each class occurs among the first samples; empty when there is no class per sequence.
@@ -90,7 +99,7 @@ fn balance(dataset: &dyn SequenceDataset) -> anyhow::Result<Vec<usize>> {
         _ => return Ok(Vec::new()),
     };
     for index in 0..dataset.len().min(COUNTED) {
-        if let Target::Class(class) = dataset.sample(index)?.target
+        if let Target::Class(class) = dataset.sample(index, None)?.target
             && let Some(count) = counts.get_mut(class)
         {
             *count += 1;
@@ -99,16 +108,27 @@ fn balance(dataset: &dyn SequenceDataset) -> anyhow::Result<Vec<usize>> {
     Ok(counts)
 }
 
-/// The sample in shades: a picture where its shape is square, else time from left to right.
-fn drawing(sample: &Sample, channels: usize) -> String {
-    let (steps, side) = (sample.steps, sample.inputs.len().isqrt());
-    let square = side * side == sample.inputs.len() && (channels == 1 || channels == side);
-    let (rows, columns) = if square { (side, side) } else { (channels, steps.min(WIDTH)) };
-    let value = |row: usize, column: usize| {
-        let index = if square { row * side + column } else { column * channels + row };
-        sample.inputs.get(index).copied().unwrap_or(0.0)
+/// The sample in shades: a picture where it is one (of frames, the first), else time from left to right; tokens as numbers.
+fn drawing(sample: &Sample, spec: &Spec) -> String {
+    let values = match &sample.inputs {
+        Inputs::Values(values) => values,
+        Inputs::Tokens(tokens) => {
+            let shown = tokens.iter().take(WIDTH).map(u32::to_string).collect::<Vec<_>>();
+            return format!("  {}", shown.join(" "));
+        }
     };
-    let full = sample.inputs.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
+    let (steps, channels) = (sample.steps, spec.channels());
+    let picture = match spec.layout {
+        Layout::Frames { rows, columns, .. } => Some((rows, columns)),
+        _ => spec.layout.picture(),
+    };
+    let (rows, columns) = picture.unwrap_or((channels, steps.min(WIDTH)));
+    let value = |row: usize, column: usize| {
+        let index =
+            if picture.is_some() { row * columns + column } else { column * channels + row };
+        values.get(index).copied().unwrap_or(0.0)
+    };
+    let full = values.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
     let shade =
         |v: f32| [' ', '░', '▒', '▓', '█'][((v.abs() / full * 4.0).round() as usize).min(4)];
     let line = |row: usize| -> String {
@@ -117,7 +137,7 @@ fn drawing(sample: &Sample, channels: usize) -> String {
     };
     let mut lines: Vec<String> =
         (0..rows).map(|row| format!("  {}", line(row).trim_end())).collect();
-    if !square && columns < steps {
+    if picture.is_none() && columns < steps {
         lines.push(format!("  (the first {columns} of {steps} steps)"));
     }
     lines.join("\n")
@@ -127,22 +147,29 @@ fn drawing(sample: &Sample, channels: usize) -> String {
 mod tests {
     use super::*;
 
-    fn sample(inputs: Vec<f32>, steps: usize) -> Sample {
-        Sample { inputs, steps, target: Target::Class(0) }
+    fn drawn(inputs: Inputs, steps: usize, layout: Layout) -> String {
+        let output = egru_data::Output::Class { classes: 2 };
+        let spec = Spec { name: "drawn".into(), steps, layout, output };
+        drawing(&Sample { inputs, steps, target: Target::Class(0) }, &spec)
     }
 
     #[test]
-    fn squares_are_pictures_and_the_rest_runs_from_left_to_right() {
-        let picture = sample(vec![0.0, 1.0, 0.5, 0.0], 4);
-        assert_eq!(drawing(&picture, 1), "    ██\n  ▒▒");
-        let series = sample(vec![1.0, 0.0, 0.0, -1.0, 0.0, 0.0], 3);
-        assert_eq!(drawing(&series, 2), "  ██\n    ██");
+    fn pictures_are_drawn_as_such_and_the_rest_runs_from_left_to_right() {
+        let picture = Layout::Picture { rows: 2, columns: 2, channels: 1 };
+        let pixels = Inputs::Values(vec![0.0, 1.0, 0.5, 0.0]);
+        assert_eq!(drawn(pixels.clone(), 4, picture), "    ██\n  ▒▒");
+        let frames = Layout::Frames { polarities: 1, rows: 2, columns: 2 };
+        assert_eq!(drawn(pixels, 1, frames), "    ██\n  ▒▒");
+        let series = Inputs::Values(vec![1.0, 0.0, 0.0, -1.0, 0.0, 0.0]);
+        assert_eq!(drawn(series, 3, Layout::Flat { channels: 2 }), "  ██\n    ██");
+        let words = Layout::Tokens { vocabulary: 9 };
+        assert_eq!(drawn(Inputs::Tokens(vec![3, 1, 8]), 3, words), "  3 1 8");
     }
 
     #[test]
     fn names_are_recipes_or_data_sets() {
-        assert_eq!(config("quickstart").unwrap().name(), "glyphs");
-        assert_eq!(config("mnist").unwrap().name(), "smnist");
+        assert_eq!(config("quickstart").unwrap().name, "glyphs");
+        assert_eq!(config("mnist").unwrap().name, "smnist");
         assert!(config("nothing").unwrap_err().to_string().contains("neither"));
     }
 }

@@ -1,0 +1,183 @@
+//! One of several classes, for the whole sequence or for each scored step: cross-entropy and accuracy.
+
+use std::sync::Arc;
+
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Int, Tensor, TensorReadError};
+use egru::{Reading, Readout};
+use egru_data::{Batch, BatchTargets, Output, SequenceDataset, Spec};
+
+use super::{Evaluator, Panel, Scored, Task, Verdict};
+use crate::TrainError;
+use crate::metric::{Better, LOSS, Metric, Unit};
+
+const ACCURACY: &str = "accuracy";
+
+/// Above this many classes a confusion matrix is no longer something to look at.
+const MATRIX_CLASSES: usize = 64;
+
+/// The task `classification`.
+pub struct Classification;
+
+impl Task for Classification {
+    fn name(&self) -> &'static str {
+        "classification"
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        vec![
+            Metric::new(ACCURACY, Unit::Share, Better::Higher),
+            Metric::new(LOSS, Unit::Nats, Better::Lower),
+        ]
+    }
+
+    fn outputs(&self, spec: &Spec, readout: Readout) -> Result<usize, TrainError> {
+        match (spec.output, readout) {
+            (Output::PerStep { classes }, Readout::PerStep) => Ok(classes),
+            (Output::PerStep { .. }, _) => {
+                Err(TrainError::readout(readout, spec, "has a target per step: use `per-step`"))
+            }
+            (_, Readout::PerStep) => Err(TrainError::readout(
+                readout,
+                spec,
+                "has one target per sequence: use `last-trace`, `last-output` or `mean-logits`",
+            )),
+            (Output::Class { classes }, _) => Ok(classes),
+            (Output::Value, _) => Err(TrainError::Unsuited {
+                task: self.name().to_owned(),
+                problem: format!("`{}` has a number as its target", spec.name),
+                remedy: "use task.type = \"regression\"".to_owned(),
+            }),
+        }
+    }
+
+    fn score(&self, reading: &Reading, batch: &Batch) -> Result<Scored, TrainError> {
+        let logits = reading.logits()?;
+        let (rows, classes) = scored(batch);
+        if classes.is_empty() {
+            // Nothing to learn from: a loss of zero that still reaches every parameter.
+            let loss = logits.sum() * 0.0;
+            return Ok(Scored { loss, weight: 0.0, sums: Vec::new(), outputs: None });
+        }
+        let device = logits.device();
+        let logits = match rows {
+            None => logits,
+            Some(rows) => logits.select(0, Tensor::<1, Int>::from_ints(rows.as_slice(), &device)),
+        };
+        let labels: Vec<i64> = classes.iter().map(|&class| class as i64).collect();
+        let labels = Tensor::<1, Int>::from_ints(labels.as_slice(), &device);
+        let loss =
+            CrossEntropyLossConfig::new().init(&device).forward(logits.clone(), labels.clone());
+        let best = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
+        let right = best.equal(labels).float().sum();
+        Ok(Scored {
+            loss,
+            weight: classes.len() as f64,
+            sums: vec![(ACCURACY, right)],
+            outputs: Some(logits.detach()),
+        })
+    }
+
+    fn evaluator(&self, data: &Arc<dyn SequenceDataset>) -> Box<dyn Evaluator> {
+        let classes = match data.spec().output {
+            Output::Class { classes } | Output::PerStep { classes } => classes,
+            Output::Value => 0,
+        };
+        let names = data.class_names();
+        let names = names.filter(|names| names.len() == classes);
+        Box::new(Confusion {
+            names: names.unwrap_or_else(|| (0..classes).map(|class| class.to_string()).collect()),
+            counts: vec![vec![0; classes]; if classes <= MATRIX_CLASSES { classes } else { 0 }],
+        })
+    }
+
+    fn verdict(
+        &self,
+        reading: &Reading,
+        batch: &Batch,
+        names: Option<&[String]>,
+    ) -> Result<Verdict, TrainError> {
+        let answers = predictions(reading.logits()?)?;
+        let name = |class: usize| {
+            names.and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())
+        };
+        Ok(match &batch.targets {
+            BatchTargets::PerStep(labels) => {
+                let pairs = labels.iter().zip(&answers);
+                let scored: Vec<bool> =
+                    pairs.filter_map(|(label, answer)| Some(label.as_ref()? == answer)).collect();
+                let right = scored.iter().filter(|right| **right).count();
+                Verdict {
+                    target: format!("{} scored steps", scored.len()),
+                    prediction: format!("{right} of {} right", scored.len()),
+                    right: Some(right == scored.len()),
+                }
+            }
+            BatchTargets::Classes(classes) => {
+                let (target, answer) = (classes[0], answers[0]);
+                let right = Some(target == answer);
+                Verdict { target: name(target), prediction: name(answer), right }
+            }
+            BatchTargets::Values(_) => unsuited(batch),
+        })
+    }
+}
+
+/// A batch that [`Task::outputs`] has refused before.
+fn unsuited(batch: &Batch) -> ! {
+    unreachable!("targets of another kind than the data set's spec says: {:?}", batch.targets)
+}
+
+/// The rows of the logits that are scored (`None`: all) and the right class of each.
+fn scored(batch: &Batch) -> (Option<Vec<i64>>, Vec<usize>) {
+    match &batch.targets {
+        BatchTargets::Classes(classes) => (None, classes.clone()),
+        BatchTargets::PerStep(labels) => {
+            let scored = labels.iter().enumerate();
+            let (rows, classes) =
+                scored.filter_map(|(row, label)| Some((row as i64, (*label)?))).unzip();
+            (Some(rows), classes)
+        }
+        BatchTargets::Values(_) => unsuited(batch),
+    }
+}
+
+/// The most likely class of each row.
+fn predictions(logits: Tensor<2>) -> Result<Vec<usize>, TensorReadError> {
+    let best = logits.argmax(1).try_into_data_as::<i64>()?;
+    Ok(best.iter::<i64>().map(|class| class as usize).collect())
+}
+
+/// Counts which class was taken for which.
+struct Confusion {
+    names: Vec<String>,
+    /// By right class and answered class; empty when there are too many.
+    counts: Vec<Vec<u64>>,
+}
+
+impl Evaluator for Confusion {
+    fn add(&mut self, scored: &Scored, batch: &Batch) -> Result<(), TrainError> {
+        if let (Some(logits), false) = (&scored.outputs, self.counts.is_empty()) {
+            let (_, classes) = self::scored(batch);
+            for (class, answer) in classes.into_iter().zip(predictions(logits.clone())?) {
+                self.counts[class][answer] += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, sums: Vec<Option<f64>>) -> (Vec<Option<f64>>, Vec<Panel>) {
+        if self.counts.is_empty() {
+            return (sums, Vec::new());
+        }
+        let row = |row: &Vec<u64>| row.iter().map(|&count| count as f64).collect();
+        let panel = Panel::Matrix {
+            title: "Confusion".to_owned(),
+            lead: "How often a class (row) was taken for another (column).".to_owned(),
+            rows: self.names.clone(),
+            columns: self.names,
+            values: self.counts.iter().map(row).collect(),
+        };
+        (sums, vec![panel])
+    }
+}
