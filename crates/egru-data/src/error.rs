@@ -72,11 +72,11 @@ pub enum DataError {
         /// The file of the images to train on.
         train: PathBuf,
         /// Their rows and columns.
-        train_size: [usize; 2],
+        train_size: [u32; 2],
         /// The file of the images to test on.
         test: PathBuf,
         /// Their rows and columns.
-        test_size: [usize; 2],
+        test_size: [u32; 2],
         /// How to get files that go together.
         remedy: String,
     },

@@ -90,7 +90,7 @@ impl fmt::Debug for Loader {
 }
 
 impl Loader {
-    /// Checks the settings, and plans the first epoch to see that the sampler and the data go
+    /// Checks the settings, and plans epoch 1 to see that the sampler and the data go
     /// together; no sample is read yet. With a sampler that carries state, a data set that is one
     /// stream is [folded](SequenceDataset::folded) into as many tracks as a batch has sequences.
     ///
@@ -114,7 +114,7 @@ impl Loader {
         let folded = config.sampler.carries().then(|| dataset.clone().folded(config.batch_size));
         let dataset = folded.flatten().unwrap_or(dataset);
         let loader = Self { dataset, config, helpful: Arc::default() };
-        loader.plan(0)?;
+        loader.plan(1)?;
         Ok(loader)
     }
 

@@ -66,7 +66,9 @@ impl DatasetConfig for SmnistConfig {
         let train = Digits::read(info, root, ["train-images", "train-labels"])?;
         let test = Digits::read(info, root, ["t10k-images", "t10k-labels"])?;
         if train.size() != test.size() {
-            let (train_size, test_size) = (train.size(), test.size());
+            // The reader's limit on a side fits.
+            let [train_size, test_size] =
+                [train.size(), test.size()].map(|size| size.map(|side| side as u32));
             let [train, test] = [&train, &test].map(|digits| digits.files[0].path.clone());
             let (dataset, remedy) = (info.name.clone(), info.placement(Some(root)));
             return Err(DataError::SizeMismatch {

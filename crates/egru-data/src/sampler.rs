@@ -223,7 +223,13 @@ mod tests {
         let rng = Some(stream(b"testing.", 1, 0, 0));
         let mut lengths = Lengths { window: 70, rng };
         let drawn: Vec<(usize, f64)> = (0..20_000).map(|_| lengths.next(0, 1000)).collect();
-        let (long, short): (Vec<_>, Vec<_>) = drawn.iter().partition(|(length, _)| *length > 52);
+        // By the length that each was drawn about.
+        let about = |base: f64| {
+            move |(length, rate): &&(usize, f64)| (*length as f64 / rate - base).abs() < 1e-9
+        };
+        let [long, short] =
+            [70.0, 35.0].map(|base| drawn.iter().filter(about(base)).collect::<Vec<_>>());
+        assert_eq!(long.len() + short.len(), drawn.len());
         let share = short.len() as f64 / drawn.len() as f64;
         assert!((share - HALVED).abs() < 0.006, "{share}");
         for (part, base) in [(long, 70.0), (short, 35.0)] {
@@ -234,7 +240,6 @@ mod tests {
             // Cutting to whole steps takes half a step off the mean.
             assert!((mean - (base - 0.5)).abs() < 0.5, "{mean}");
             assert!((variance.sqrt() - DEVIATION).abs() < 0.4, "{variance}");
-            assert!(part.iter().all(|(length, rate)| *rate == *length as f64 / base));
         }
     }
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use egru_data::{
-    DatasetInfo, FileInfo,
-    fetch::{self, FetchError, FetchOptions, FileState, Progress, Silent, placement, sha256_of},
+    DatasetInfo, FileInfo, catalogue,
+    fetch::{self, FetchError, FetchMonitor, FetchOptions, FileState, Silent, sha256_of},
 };
 use support::{Page, Server};
 
@@ -84,7 +84,7 @@ impl Case {
     fn fetch_badly(&self) -> Vec<String> {
         match self.fetch().unwrap_err() {
             FetchError::AllMirrors { attempts, remedy, .. } => {
-                assert!(remedy.contains("Or place by hand"), "{remedy}");
+                assert!(remedy.contains("or place by hand"), "{remedy}");
                 attempts.into_iter().map(|(_, problem)| problem).collect()
             }
             other => panic!("{other}"),
@@ -105,7 +105,7 @@ fn a_file_is_fetched_once() {
 fn progress_reports_every_stage() {
     #[derive(Default)]
     struct Log(Mutex<Vec<String>>);
-    impl Progress for Log {
+    impl FetchMonitor for Log {
         fn start(&self, file: &str, _url: &str, done: u64, total: u64) {
             self.0.lock().unwrap().push(format!("start {file} {done}/{total}"));
         }
@@ -260,11 +260,15 @@ fn offline_nothing_is_asked_and_the_way_by_hand_is_explained() {
     let case = Case::new(vec![server.url("/f")]);
     let options = FetchOptions { offline: true, progress: &Silent };
     let message = fetch::fetch(&case.info, case.root.path(), options).unwrap_err().to_string();
-    for part in
-        ["f.bin is missing", "--offline", &server.url("/f"), case.target().to_str().unwrap()]
-    {
+    for part in [
+        "f.bin is missing",
+        "fetching is switched off",
+        &server.url("/f"),
+        case.target().to_str().unwrap(),
+    ] {
         assert!(message.contains(part), "{message}");
     }
+    assert!(!message.contains("--") && !message.contains("egru-"), "{message}");
     assert!(server.requests().is_empty());
     case.write(&case.target(), &content());
     assert!(!fetch::fetch(&case.info, case.root.path(), options).unwrap()[0].fetched);
@@ -285,23 +289,124 @@ fn a_folder_that_cannot_be_made_is_named() {
     fs::write(case.root.path().join("set"), "a file where the folder goes").unwrap();
     let message = case.fetch().unwrap_err().to_string();
     assert!(message.contains("/set") && message.contains("permissions"), "{message}");
+    assert!(!message.contains("--"), "{message}");
+}
+
+/// An archive of one file `word`, and the data set that it is published in.
+fn archive(word: &[u8]) -> (Vec<u8>, Case) {
+    use flate2::{Compression, write::GzEncoder};
+    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(word.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, "word", word).unwrap();
+    let bytes = builder.into_inner().unwrap().finish().unwrap();
+    let mut case = Case::new(Vec::new());
+    let original = case.root.path().join("original");
+    fs::write(&original, &bytes).unwrap();
+    let (sha256, size) = sha256_of(&original).unwrap();
+    let file = &mut case.info.files[0];
+    (file.name, file.sha256, file.bytes) = ("a.tar.gz".into(), sha256, size);
+    file.unpack = Some(catalogue::Unpack { folder: "unpacked".into(), max_bytes: 1000 });
+    (bytes, case)
+}
+
+impl Case {
+    /// The file in the unpacked folder, after fetching what is missing.
+    fn word(&self) -> Vec<u8> {
+        fetch::fetch_missing(&self.info, self.root.path(), ONLINE).unwrap();
+        fs::read(self.root.path().join("set/unpacked/word")).unwrap()
+    }
+}
+
+/// A power cut may leave a folder with half of the files, or with empty ones.
+#[test]
+fn an_unpacked_folder_is_trusted_only_by_what_is_written_last() {
+    let (bytes, case) = archive(b"hello");
+    let folder = case.root.path().join("set/unpacked");
+    let (word, mark) = (folder.join("word"), folder.join(".unpacked"));
+    case.write(&case.root.path().join("set/a.tar.gz"), &bytes);
+    // The folder without a mark, as one of the first release or of an interrupted deletion.
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(&word, "").unwrap();
+    assert_eq!(case.word(), b"hello");
+    assert_eq!(fetch::unpacked_from(&folder), Some(case.info.files[0].sha256.clone()));
+    // With the mark of this archive it is left alone.
+    fs::write(&word, "edited").unwrap();
+    assert_eq!(case.word(), b"edited");
+    // The mark of another archive, or half a mark.
+    for text in ["0".repeat(64), case.info.files[0].sha256[..30].to_owned()] {
+        fs::write(&word, "edited").unwrap();
+        fs::write(&mark, text).unwrap();
+        assert_eq!(case.word(), b"hello");
+    }
+    // A folder half grown when the power went.
+    let partial = case.root.path().join("set/unpacked.unpacking");
+    fs::create_dir_all(&partial).unwrap();
+    fs::write(partial.join("word"), "half").unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(case.word(), b"hello");
+    assert!(!partial.exists());
+}
+
+#[test]
+fn a_folder_of_an_archive_that_a_person_put_there_is_known_by_that_archive() {
+    let (_, case) = archive(b"published");
+    let (other, _) = archive(b"mine");
+    let path = case.root.path().join("set/a.tar.gz");
+    case.write(&path, &other);
+    assert_eq!(case.word(), b"mine");
+    let word = case.root.path().join("set/unpacked/word");
+    fs::write(&word, "edited").unwrap();
+    assert_eq!(case.word(), b"edited");
+    // Another archive in its place: the folder is that of the one before.
+    let (third, _) = archive(b"third");
+    fs::write(&path, third).unwrap();
+    assert_eq!(case.word(), b"third");
+}
+
+#[test]
+fn names_that_leave_the_data_folder_are_refused_when_a_manifest_is_read() {
+    let manifest = |set: &str, name: &str, plain: &str, folder: &str| {
+        let text = format!(
+            "[[dataset]]\nname = '{set}'\ntitle = ''\ndescription = ''\nused_by = []\nlicence = ''\n\
+             citation = ''\n[[dataset.files]]\nname = '{name}'\nsha256 = ''\nbytes = 1\nurls = []\n\
+             plain = {{ name = '{plain}', sha256 = '', bytes = 1 }}\n\
+             unpack = {{ folder = '{folder}', max_bytes = 1 }}\n"
+        );
+        catalogue::parse(&text).map_err(|error| error.to_string())
+    };
+    assert_eq!(manifest("set", "a.tar.gz", "a..b", ".hidden").unwrap().len(), 1);
+    let bad =
+        ["..", ".", "", "/etc", "../up", "sub/../..", "sub/name", "name/", "C:\\x", "C:x", "\\x"];
+    for name in bad {
+        for result in [
+            manifest(name, "f", "p", "u"),
+            manifest("set", name, "p", "u"),
+            manifest("set", "f", name, "u"),
+            manifest("set", "f", "p", name),
+        ] {
+            let error = result.unwrap_err();
+            assert!(error.contains(&format!("`{name}` is not the plain name")), "{error}");
+        }
+    }
 }
 
 #[test]
 fn the_manifest_is_complete() {
-    for info in egru_data::catalogue() {
+    for info in catalogue() {
         assert!(!info.used_by.is_empty() && !info.licence.is_empty() && !info.citation.is_empty());
         for file in &info.files {
             assert!(file.urls.len() >= 2, "{} has no second mirror", file.name);
             assert!(file.urls.iter().all(|url| url.starts_with("https://")));
             assert!(file.sha256.len() == 64 && file.bytes > 0);
-            assert!(placement(info, None).contains(&file.sha256));
+            assert!(info.placement(None).contains(&file.sha256));
         }
         if info.is_generated() {
             assert!(fetch::fetch(info, Path::new("nowhere"), ONLINE).unwrap().is_empty());
         }
     }
-    assert_eq!(egru_data::catalogue::find("smnist").unwrap().name, "mnist");
-    let error = egru_data::catalogue::find("imagenet").unwrap_err();
+    assert_eq!(catalogue::find("smnist").unwrap().name, "mnist");
+    let error = catalogue::find("imagenet").unwrap_err();
     assert!(error.to_string().contains("mnist, glyphs"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egru_data::fetch::{FetchError, Limits, unpack_tar_gz};
+use egru_data::fetch::{FetchError, Limits, sha256_of, unpack_tar_gz, unpacked_from};
 use flate2::{Compression, write::GzEncoder};
 use tar::{Builder, EntryType, Header};
 
@@ -81,7 +81,8 @@ fn files_and_folders_are_unpacked_and_an_older_folder_replaced() {
     fs::create_dir(case.out()).unwrap();
     fs::write(case.out().join("old"), "old").unwrap();
     case.unpack(Limits::default()).unwrap();
-    assert_eq!(names(&case.out()), ["other", "sub"]);
+    assert_eq!(names(&case.out()), [".unpacked", "other", "sub"]);
+    assert_eq!(unpacked_from(&case.out()), Some(sha256_of(&case.archive()).unwrap().0));
     assert_eq!(fs::read(case.out().join("sub/a")).unwrap(), b"alpha");
     assert_eq!(fs::read(case.out().join("other/b")).unwrap(), b"");
     assert_eq!(names(case.folder.path()), ["a.tar.gz", "out"]);
@@ -94,6 +95,30 @@ fn paths_out_of_the_folder_are_refused() {
             Case::new(&[("good", EntryType::Regular, b"x"), (name, EntryType::Regular, b"x")]);
         assert!(case.refused(Limits::default()).contains("outside the folder"));
     }
+}
+
+#[test]
+fn a_folder_counts_only_with_its_mark() {
+    let case = Case::new(&[("a", EntryType::Regular, b"x")]);
+    assert_eq!(unpacked_from(&case.out()), None);
+    case.unpack(Limits::default()).unwrap();
+    let sha256 = sha256_of(&case.archive()).unwrap().0;
+    assert_eq!(unpacked_from(&case.out()), Some(sha256.clone()));
+    // What a power cut may leave of the mark.
+    for rest in ["", &sha256[..40], &"\0".repeat(64)] {
+        fs::write(case.out().join(".unpacked"), rest).unwrap();
+        assert_eq!(unpacked_from(&case.out()), None);
+    }
+}
+
+#[test]
+fn an_archive_cannot_bring_its_own_mark() {
+    for name in [".unpacked", "./.unpacked"] {
+        let case = Case::new(&[(name, EntryType::Regular, b"x")]);
+        assert!(case.refused(Limits::default()).contains("marks a folder as complete"));
+    }
+    let case = Case::new(&[("sub/.unpacked", EntryType::Regular, b"x")]);
+    case.unpack(Limits::default()).unwrap();
 }
 
 #[test]
