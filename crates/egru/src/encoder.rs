@@ -19,7 +19,7 @@ const EMBEDDING_RANGE: f64 = 0.1;
 
 /// The encoder of a network.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "kebab-case", from = "Written")]
 pub enum EncoderConfig {
     /// The values as they are.
     #[default]
@@ -30,14 +30,39 @@ pub enum EncoderConfig {
         size: usize,
         /// Probability of dropping a word of the vocabulary for the length of a sequence, wherever it occurs
         /// in the batch (Gal & Ghahramani 2016, as in AWD-LSTM); the others are scaled up.
-        #[serde(default)]
         dropout: f64,
         /// Probability of variational dropout on what the stack reads: one mask per sample, constant over time.
-        #[serde(default)]
         input_dropout: f64,
     },
     /// A convolutional network over each frame.
     Conv(ConvConfig),
+}
+
+/// [`EncoderConfig`] as it is read. serde lets unknown keys beside a unit variant pass, so that it has none.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+enum Written {
+    Direct {},
+    Embedding {
+        size: usize,
+        #[serde(default)]
+        dropout: f64,
+        #[serde(default)]
+        input_dropout: f64,
+    },
+    Conv(ConvConfig),
+}
+
+impl From<Written> for EncoderConfig {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Direct {} => Self::Direct,
+            Written::Embedding { size, dropout, input_dropout } => {
+                Self::Embedding { size, dropout, input_dropout }
+            }
+            Written::Conv(config) => Self::Conv(config),
+        }
+    }
 }
 
 /// An encoder. Alone, it is a module from `[T, B, ...]` to `[T, B, C]`.

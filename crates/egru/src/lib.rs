@@ -17,6 +17,7 @@
 //! | terms of the loss | [`regularise`] |
 //! | sparsity, operations, footprint | [`activity`], [`ActivityCounts`] |
 //! | weights of `torch.nn.GRU` | [`torch`] |
+//! | checks for a cell of your own | [`testing`] |
 //!
 //! **Order of axes.** Tensors are time-first everywhere: series are `[T, B, C]` (time, batch, channels), tokens
 //! `[T, B]`, rows of a [`Reading`] are `t*B + b`. Batch-first data goes through [`swap_order`] once, at the outside.
@@ -69,6 +70,7 @@ pub mod events;
 pub mod lengths;
 pub mod readout;
 pub mod regularise;
+pub mod testing;
 pub mod torch;
 
 pub use activity::ActivityReport;

@@ -3,12 +3,13 @@
 mod common;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
-use common::{assert_close, assert_same, devices, input, values};
+use burn::tensor::{Device, Tensor};
+use common::{assert_close, devices, input, values};
 use egru::cells::{Egru, Elstm, EventConfig, GatedConfig, Gru, Lstm};
 use egru::events::{EgruParams, Threshold};
 use egru::{
-    Cell, CellError, CellState, Execution, Layer, Order, Path, SequenceOptions, SequenceOutput,
+    Cell, CellError, EgruConfig, Execution, GruConfig, Keep, Layer, LayerConfig, Path,
+    SequenceOptions, SequenceOutput, swap_order, testing,
 };
 
 const T: usize = 9;
@@ -30,11 +31,7 @@ fn layer<C: Cell>(config: &C::Config, device: &Device) -> Layer<C> {
 }
 
 /// Loops over `Layer::step` with the same draws.
-fn by_steps<C: Cell>(
-    layer: &Layer<C>,
-    x: &Tensor<3>,
-    draws: &C::Draws,
-) -> (SequenceOutput, C::State) {
+fn by_steps<C: Cell>(layer: &Layer<C>, x: &Tensor<3>, draws: &C::Draws) -> SequenceOutput {
     let mut state = layer.cell.zero_state(B);
     let mut steps = Vec::new();
     for t in 0..T {
@@ -43,87 +40,7 @@ fn by_steps<C: Cell>(
         steps.push(output);
         state = next;
     }
-    (SequenceOutput::stack(steps), state)
-}
-
-fn assert_outputs_close(got: &SequenceOutput, expected: &SequenceOutput) {
-    assert_close(&got.y, &expected.y, "y");
-    assert_close(&got.c, &expected.c, "c");
-    assert_eq!(got.events.is_some(), expected.events.is_some());
-    if let (Some(got), Some(expected)) = (&got.events, &expected.events) {
-        assert_close(&got.o, &expected.o, "o");
-        assert_close(&got.trace, &expected.trace, "trace");
-        assert_close(&got.window, &expected.window, "window");
-    }
-}
-
-fn assert_states_close<S: CellState>(got: S, expected: S) {
-    let both = got.into_tensors().into_iter().zip(expected.into_tensors());
-    for ((got, expected), name) in both.zip(S::NAMES) {
-        assert_close(&got, &expected, name);
-    }
-}
-
-/// In training, with random masks: step after step gives what the sequence gives.
-fn streaming_equals_sequence<C: Cell>(config: &C::Config) {
-    for (name, device) in devices() {
-        let device = device.autodiff();
-        let layer = layer::<C>(config, &device);
-        let x = input([T, B, self::C], &device);
-        let draws = layer.draw(T, B);
-        let zero = layer.cell.zero_state(B);
-        let (output, state, _) =
-            layer.forward_with(x.clone(), zero, &draws, &SequenceOptions::default()).unwrap();
-        let (steps, last) = by_steps(&layer, &x, &draws);
-        assert_outputs_close(&steps, &output);
-        assert_states_close(last, state);
-        assert!(values(&output.y).iter().any(|&y| y != 0.0), "{name}: something happens");
-    }
-}
-
-/// Each sample of a batch with lengths equals the same sample cut to its length and run alone, and
-/// what lies behind its end has no effect, forward or backward.
-fn lengths_equal_shorter_sequences<C: Cell>(config: &C::Config) {
-    let lengths = [4, T, 1];
-    for (_, device) in devices() {
-        let layer = layer::<C>(config, &device.clone().autodiff());
-        let x = input([T, B, self::C], &layer.cell.device()).require_grad();
-        let options = SequenceOptions::with_lengths(lengths);
-        let (output, state, _) = layer.forward(x.clone(), None, &options).unwrap();
-        let loss = output.y.clone().sum() + output.c.clone().sum();
-        let gradient = x.grad(&loss.backward()).expect("the input is tracked");
-        for (b, &length) in lengths.iter().enumerate() {
-            let alone = x.clone().detach().slice([0..length, b..b + 1]);
-            let (short, last, _) = layer.forward(alone, None, &SequenceOptions::default()).unwrap();
-            let cut = |series: &Tensor<3>| series.clone().slice([0..length, b..b + 1]);
-            assert_close(&cut(&output.y), &short.y, "y");
-            assert_close(&cut(&output.c), &short.c, "c");
-            let sample = Tensor::<1, Int>::from_ints([b as i64], &device);
-            assert_states_close(state.clone().select(sample), last);
-            if length < T {
-                let rest = |series: &Tensor<3>| series.clone().slice([length..T, b..b + 1]);
-                assert!(values(&rest(&output.y)).iter().all(|&y| y == 0.0), "silent past the end");
-                assert!(
-                    values(&rest(&gradient)).iter().all(|&g| g == 0.0),
-                    "no gradient past the end"
-                );
-                let held = output.c.clone().slice([length - 1..length, b..b + 1]);
-                assert_same(&rest(&output.c), &held.expand([T - length, 1, H]), "c is held");
-            }
-        }
-    }
-}
-
-/// Batch-first is the transpose of time-first.
-fn orders_agree<C: Cell>(config: &C::Config) {
-    let layer = layer::<C>(config, &Device::flex());
-    let x = input([T, B, self::C], &layer.cell.device());
-    let options = SequenceOptions::with_lengths([4, T, 1]);
-    let (time_first, state, _) = layer.forward(x.clone(), None, &options).unwrap();
-    let layer = layer.with_order(Order::BatchFirst);
-    let (batch_first, same, _) = layer.forward(x.swap_dims(0, 1), None, &options).unwrap();
-    assert_outputs_close(&batch_first.swap_order(), &time_first);
-    assert_states_close(same, state);
+    SequenceOutput::stack(steps, Keep::ALL)
 }
 
 macro_rules! every_cell {
@@ -132,18 +49,11 @@ macro_rules! every_cell {
             use super::*;
 
             #[test]
-            fn streaming_equals_sequence() {
-                super::streaming_equals_sequence::<$cell>(&$config(0.3, 0.4));
-            }
-
-            #[test]
-            fn lengths_equal_shorter_sequences() {
-                super::lengths_equal_shorter_sequences::<$cell>(&$config(0.0, 0.0));
-            }
-
-            #[test]
-            fn orders_agree() {
-                super::orders_agree::<$cell>(&$config(0.3, 0.0));
+            fn conforms() {
+                for (_, device) in devices() {
+                    testing::check_cell::<$cell>(&$config(0.0, 0.0), &device);
+                    testing::check_cell::<$cell>(&$config(0.3, 0.4), &device);
+                }
             }
         }
     )+};
@@ -163,8 +73,8 @@ fn egru_gradients_agree_between_steps_and_sequence() {
         let x = input([T, B, C], &layer.cell.device()).require_grad();
         let draws = layer.draw(T, B);
         let gradients = |output: SequenceOutput| {
-            let trace = output.events.expect("an event-based cell").trace;
-            let loss = (output.y * 2.0 + output.c + trace * 3.0).square().sum();
+            let trace = output.events.expect("an event-based cell").trace.expect("kept");
+            let loss = (output.y * 2.0 + output.c.expect("kept") + trace * 3.0).square().sum();
             let grads = loss.backward();
             let weights = &layer.cell.weights;
             (
@@ -175,12 +85,11 @@ fn egru_gradients_agree_between_steps_and_sequence() {
                 layer.cell.threshold.theta.val().grad(&grads).unwrap(),
             )
         };
-        let zero = layer.cell.zero_state(B);
-        let options = SequenceOptions::default();
-        let (sequence, _, path) = layer.forward_with(x.clone(), zero, &draws, &options).unwrap();
-        assert_eq!(path.path, Path::Fused);
-        let sequence = gradients(sequence);
-        let steps = gradients(by_steps(&layer, &x, &draws).0);
+        let options = SequenceOptions::keeping(Keep::ALL);
+        let sequence = layer.forward_with(x.clone(), None, &draws, &options).unwrap();
+        assert_eq!(sequence.path.path, Path::Fused);
+        let sequence = gradients(sequence.output);
+        let steps = gradients(by_steps(&layer, &x, &draws));
         // Sums of squares grow with the number of terms, so does their rounding.
         let scale = |t: Tensor<2>| t / 100.0;
         assert_close(&(steps.0 / 100.0), &(sequence.0 / 100.0), "dx");
@@ -198,7 +107,9 @@ fn egru_is_the_event_part_over_a_gru() {
     let layer = layer::<Egru>(&events(0.0, 0.0), &device);
     let gru = Layer::new(Gru { weights: layer.cell.weights.clone() });
     let x = input([T, B, C], &device);
-    let (output, ..) = layer.forward(x.clone(), None, &SequenceOptions::default()).unwrap();
+    let options = SequenceOptions::keeping(Keep::ALL);
+    let output = layer.forward_with(x.clone(), None, &layer.draw(T, B), &options).unwrap().output;
+    let all_c = output.c.expect("kept");
     // A GRU whose memory path starts from c and whose recurrent path starts from y.
     let (mut c, mut y) = (Tensor::<2>::zeros([B, H], &device), Tensor::<2>::zeros([B, H], &device));
     for t in 0..T {
@@ -212,7 +123,7 @@ fn egru_is_the_event_part_over_a_gru() {
         let fired = layer.cell.threshold.fire(z.clone() * c + (z.neg() + 1.0) * g);
         (c, y) = (fired.c, fired.y);
         assert_close(&y, &output.y.clone().narrow(0, t, 1).squeeze_dim(0), "y");
-        assert_close(&c, &output.c.clone().narrow(0, t, 1).squeeze_dim(0), "c");
+        assert_close(&c, &all_c.clone().narrow(0, t, 1).squeeze_dim(0), "c");
     }
 }
 
@@ -222,9 +133,10 @@ fn naive_and_fused_agree_on_the_elstm() {
     let layer = layer::<Elstm>(&events(0.0, 0.0), &device);
     let x = input([T, B, C], &device).require_grad();
     let run = |execution| {
-        let options = SequenceOptions { execution, ..SequenceOptions::default() };
-        let (output, ..) = layer.forward(x.clone(), None, &options).unwrap();
-        let grads = (output.y.clone().square().sum() + output.c.sum()).backward();
+        let options = SequenceOptions { execution, ..SequenceOptions::keeping(Keep::ALL) };
+        let draws = layer.draw(T, B);
+        let output = layer.forward_with(x.clone(), None, &draws, &options).unwrap().output;
+        let grads = (output.y.clone().square().sum() + output.c.unwrap().sum()).backward();
         let theta = layer.cell.threshold.theta.val().grad(&grads).unwrap();
         (output.y, x.grad(&grads).unwrap(), layer.cell.weights.r.val().grad(&grads).unwrap(), theta)
     };
@@ -308,18 +220,69 @@ fn bad_input_is_refused_by_name() {
     assert!(matches!(Gru::init(&dense(0.0, 0.0), 2, 0, &device), Err(CellError::Config { .. })));
 
     let layer = layer::<Gru>(&dense(0.0, 0.0), &device);
-    let wrong = layer.forward(Tensor::zeros([T, B, C + 1], &device), None, &Default::default());
-    assert!(matches!(wrong, Err(CellError::Shape { tensor, .. }) if tensor == "x"));
+    let draws = layer.draw(T, B);
+    let run = |x: Tensor<3>, state, options: SequenceOptions| {
+        layer.forward_with(x, state, &draws, &options).unwrap_err()
+    };
+    let wrong = run(Tensor::zeros([T, B, C + 1], &device), None, Default::default());
+    assert!(matches!(wrong, CellError::Shape { tensor, .. } if tensor == "x"));
     let x = Tensor::<3>::zeros([T, B, C], &device);
     let state = layer.cell.zero_state(B + 1);
-    let wrong = layer.forward(x.clone(), Some(state), &Default::default());
-    assert!(matches!(wrong, Err(CellError::Shape { tensor, .. }) if tensor == "state.h"));
+    let wrong = run(x.clone(), Some(state), Default::default());
+    assert!(matches!(wrong, CellError::Shape { tensor, .. } if tensor == "state.h"));
     for lengths in [vec![1, 2], vec![1, 2, 0], vec![1, 2, T + 1]] {
-        let wrong = layer.forward(x.clone(), None, &SequenceOptions::with_lengths(lengths));
-        assert!(matches!(wrong, Err(CellError::Lengths { .. })));
+        let wrong = run(x.clone(), None, SequenceOptions::with_lengths(lengths));
+        assert!(matches!(wrong, CellError::Lengths { .. }));
     }
-    let empty = layer.forward(Tensor::zeros([T, 0, C], &device), None, &Default::default());
-    assert!(matches!(empty, Err(CellError::Config { field, .. }) if field == "batch"));
+    let needs = Some(Tensor::zeros([T, B, C + 1], &device));
+    let wrong = run(x, None, SequenceOptions { x_needs_grad: needs, ..Default::default() });
+    assert!(matches!(wrong, CellError::Shape { tensor, .. } if tensor == "x_needs_grad"));
+    let empty = run(Tensor::zeros([T, 0, C], &device), None, Default::default());
+    assert!(matches!(empty, CellError::Config { field, .. } if field == "batch"));
     let unknown = serde_json::from_str::<EventConfig>(r#"{"treshold_mean": 0.1}"#);
     assert!(unknown.unwrap_err().to_string().contains("threshold_mean"));
+}
+
+#[test]
+fn layers_are_made_by_burns_conventions() {
+    let device = Device::flex();
+    let config = EgruConfig::new(C, H).with_eps(1.7).with_zoneout(0.25).with_threshold_mean(0.1);
+    assert_eq!(
+        (config.cell.eps, config.cell.zoneout, config.cell.threshold_mean),
+        (1.7, 0.25, 0.1)
+    );
+    device.seed(5);
+    let layer = config.init(&device);
+    device.seed(5);
+    let same = Layer::<Egru>::init(&config.cell, C, H, &device).unwrap();
+    assert_eq!(values(&layer.cell.weights.r.val()), values(&same.cell.weights.r.val()));
+    let x = input([T, B, C], &device);
+    let (y, state) = layer.forward(x.clone(), None);
+    let out = same.forward_with(x, None, &same.draw(T, B), &Default::default()).unwrap();
+    assert_eq!(values(&y), values(&out.output.y));
+    assert_eq!(values(&state.trace), values(&out.state.trace));
+
+    let by_name = LayerConfig::<Lstm>::new(C, H).with_cell(dense(0.0, 0.1));
+    assert_eq!(by_name.init(&device).cell.size().hidden, H);
+    assert!(GruConfig::new(C, 0).try_init(&device).is_err());
+}
+
+#[test]
+#[should_panic(expected = "`x` has shape [9, 3, 5], expected [T = 9, B = 3, C = 4]")]
+fn forward_panics_with_the_error() {
+    let device = Device::flex();
+    GruConfig::new(C, H).init(&device).forward(Tensor::zeros([T, B, C + 1], &device), None);
+}
+
+#[test]
+fn batch_first_data_is_swapped_outside() {
+    let device = Device::flex();
+    let x = input([T, B, C], &device);
+    let swapped = swap_order(x.clone());
+    assert_eq!(swapped.dims(), [B, T, C]);
+    let at = |series: &Tensor<3>, a: usize, b: usize| {
+        values(&series.clone().slice([a..a + 1, b..b + 1]))
+    };
+    assert_eq!(at(&swapped, 2, 5), at(&x, 5, 2));
+    assert_eq!(values(&swap_order(swapped)), values(&x));
 }

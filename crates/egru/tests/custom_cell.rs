@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use egru::events::{EgruParams, Threshold};
 use egru::{
-    Cell, CellConfig, CellError, CellSize, EventOutput, Execution, ModelConfig, Readout,
-    SequenceModel, StepOutput,
+    Cell, CellConfig, CellError, CellSize, EventOutput, Execution, InputShape, Keep, Network,
+    NetworkConfig, Readout, SequenceOptions, StepOutput, testing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -95,19 +95,27 @@ impl Cell for Leaky {
 }
 
 #[test]
-fn goes_through_a_model_like_any_other() {
+fn conforms() {
+    testing::check_cell::<Leaky>(&LeakyConfig::default(), &Device::flex());
+}
+
+#[test]
+fn goes_through_a_network_like_any_other() {
     let device = Device::flex().autodiff();
     device.seed(1);
     let config =
-        ModelConfig { layers: vec![6, 4], readout: Readout::LastTrace, ..Default::default() };
-    let model = SequenceModel::<Leaky>::init(&config, 2, 3, &device).unwrap();
+        NetworkConfig { layers: vec![6, 4], readout: Readout::LastTrace, ..Default::default() };
+    let two = InputShape::Values { channels: 2 };
+    let network = Network::<Leaky>::init(&config, two, 3, &device).unwrap();
     let x = Tensor::<3>::full([5, 2, 2], 0.1, &device);
-    let out = model.forward(x.clone(), None, &Default::default()).unwrap();
-    assert_eq!(out.logits.dims(), [2, 3]);
-    let report = model.activity(&x, &out, None);
+    let options = SequenceOptions::keeping(Keep { window: true, ..Keep::OUTPUT });
+    let out = network.forward_with(x, None, &network.draw(5, 2), &options).unwrap();
+    let logits = out.reading.logits().unwrap();
+    assert_eq!(logits.dims(), [2, 3]);
+    let report = network.count(&out, None).unwrap().read().unwrap();
     assert_eq!(report.layers[1].dense_macs(), 4 * (6 + 4) * 5 * 2);
-    let grads = out.logits.sum().backward();
-    assert!(model.stack.layers[0].cell.weight.val().grad(&grads).is_some());
+    let grads = logits.sum().backward();
+    assert!(network.stack.layers[0].cell.weight.val().grad(&grads).is_some());
     assert!(
         egru::Stack::<Leaky>::init(&LeakyConfig { decay: 2.0 }, 2, &[3], 0.0, &device).is_err()
     );

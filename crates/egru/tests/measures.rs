@@ -7,8 +7,8 @@ use common::{devices, input, values};
 use egru::activity::{HeadActivity, LayerActivity, footprint_bytes};
 use egru::cells::{Egru, Gru};
 use egru::{
-    ActivityReport, CellError, EventOutput, ModelConfig, Readout, SequenceModel, SequenceOptions,
-    SequenceOutput, Stack, regularise,
+    ActivityReport, CellError, EventSeries, InputShape, Keep, Network, NetworkConfig, Readout,
+    SequenceOptions, SequenceOutput, Stack, regularise,
 };
 
 /// Two steps, two samples, two units: three events; six places in reach.
@@ -16,11 +16,11 @@ fn output(device: &Device) -> SequenceOutput {
     let series = |values: [[[f32; 2]; 2]; 2]| Tensor::<3>::from_floats(values, device);
     SequenceOutput {
         y: series([[[0.5, 0.0], [0.0, 0.7]], [[0.0, 0.0], [0.0, 0.9]]]),
-        c: series([[[0.1, 0.2], [0.3, 0.4]], [[-0.1, -0.2], [0.6, 0.5]]]),
-        events: Some(EventOutput {
-            o: series([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 1.0]]]),
-            trace: series([[[0.0; 2]; 2]; 2]),
-            window: series([[[1.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]]),
+        c: Some(series([[[0.1, 0.2], [0.3, 0.4]], [[-0.1, -0.2], [0.6, 0.5]]])),
+        events: Some(EventSeries {
+            o: Some(series([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 1.0]]])),
+            trace: None,
+            window: Some(series([[[1.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]])),
         }),
     }
 }
@@ -47,6 +47,13 @@ fn regularisers_by_hand() {
         assert!(matches!(regularise::activity(&dense, 0.1, None), Err(CellError::NoEvents { .. })));
         assert!(regularise::state(&dense, &[None], 0.1, None).is_err());
         assert!(regularise::activity(&[], 0.1, None).is_err());
+        let error = regularise::activity(&[output(&device).only(Keep::OUTPUT)], 0.1, None);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "the activity regulariser needs the series `o`, which was not kept; set `keep.o`"
+        );
+        let error = regularise::state(&[output(&device).only(Keep::OUTPUT)], &theta, 0.1, None);
+        assert!(matches!(error, Err(CellError::NotKept { series: "c", .. })));
     }
 }
 
@@ -55,7 +62,9 @@ fn activity_regulariser_trains_the_weights() {
     let device = Device::flex().autodiff();
     device.seed(1);
     let stack = Stack::<Egru>::init(&Default::default(), 3, &[8], 0.0, &device).unwrap();
-    let out = stack.forward(input([6, 2, 3], &device), None, &Default::default()).unwrap();
+    let options = SequenceOptions::keeping(Keep { o: true, ..Keep::OUTPUT });
+    let x = input([6, 2, 3], &device);
+    let out = stack.forward_with(x, None, &stack.draw(6, 2), &options).unwrap();
     let grads = regularise::activity(&out.layers, 0.9, None).unwrap().backward();
     let bias = stack.layers[0].cell.weights.bias_w.val().grad(&grads).unwrap();
     assert!(values(&bias).iter().any(|&g| g != 0.0));
@@ -70,7 +79,14 @@ fn activity_by_hand() {
             [[[1.0, 0.0, 0.0], [2.0, 0.0, 3.0]], [[9.0, 0.0, 0.0], [0.0, -1.0, 0.0]]],
             &device,
         );
-        let report = stack.activity(&x, &[output(&device)], None);
+        let counts = stack.count(&x, &[output(&device)], None).unwrap();
+        let data = counts.tensor().into_data();
+        // Per channel: three inputs, two outputs, two windows.
+        assert_eq!(data.iter::<i64>().collect::<Vec<_>>(), [3, 1, 1, 1, 2, 3, 3]);
+        let report = counts.clone().report(&data);
+        assert_eq!(counts.read().unwrap(), report);
+        let unkept = stack.count(&x, &[output(&device).only(Keep::OUTPUT)], None);
+        assert!(matches!(unkept, Err(CellError::NotKept { series: "window", .. })));
         let layer = LayerActivity {
             inputs: 3,
             units: 2,
@@ -95,8 +111,8 @@ fn activity_by_hand() {
         let mut ended = output(&device);
         let valid = Tensor::<3>::from_floats([[[1.0], [1.0]], [[0.0], [1.0]]], &device);
         let events = ended.events.as_mut().unwrap();
-        events.window = events.window.clone() * valid;
-        let report = stack.activity(&x, &[ended], Some(&[1, 2]));
+        events.window = events.window.take().map(|window| window * valid);
+        let report = stack.count(&x, &[ended], Some(&[1, 2])).unwrap().read().unwrap();
         let layer = &report.layers[0];
         assert_eq!((layer.steps, layer.active_inputs, layer.events, layer.window), (3, 4, 3, 5));
         assert_eq!(report.activity_sparsity(), 0.5);
@@ -139,11 +155,13 @@ fn a_dense_model_skips_nothing() {
     for (readout, reads) in
         [(Readout::LastOutput, 2), (Readout::MeanLogits, 2), (Readout::PerStep, 5)]
     {
-        let config = ModelConfig { layers: vec![4], readout, ..Default::default() };
-        let model = SequenceModel::<Gru>::init(&config, 3, 5, &device).unwrap();
+        let config = NetworkConfig { layers: vec![4], readout, ..Default::default() };
+        let three = InputShape::Values { channels: 3 };
+        let model = Network::<Gru>::init(&config, three, 5, &device).unwrap();
         let x = input([3, 2, 3], &device);
-        let out = model.forward(x.clone(), None, &SequenceOptions::with_lengths([2, 3])).unwrap();
-        let report = model.activity(&x, &out, Some(&[2, 3]));
+        let options = SequenceOptions::with_lengths([2, 3]);
+        let out = model.forward_with(x, None, &model.draw(3, 2), &options).unwrap();
+        let report = model.count(&out, Some(&[2, 3])).unwrap().read().unwrap();
         assert_eq!(report.activity_sparsity(), 0.0);
         assert_eq!(report.backward_sparsity(), 0.0);
         let dense = (3 * 4 * (3 + 4) * 5 + 4 * 5 * reads) as f64 / 2.0;

@@ -1,4 +1,4 @@
-//! Stacks and whole models.
+//! Stacks of layers.
 
 mod common;
 
@@ -7,8 +7,8 @@ use burn::tensor::{Device, Int, Tensor};
 use common::{assert_close, assert_same, devices, input, values};
 use egru::cells::{Egru, EventConfig, Gru};
 use egru::{
-    CellError, CellState, Execution, ModelConfig, Order, PathChoice, Products, Readout,
-    SequenceModel, SequenceOptions, SequenceOutput, Stack, StackState,
+    CellError, CellState, Execution, Keep, PathChoice, Products, SequenceOptions, SequenceOutput,
+    Stack, StackState,
 };
 
 const T: usize = 8;
@@ -31,8 +31,7 @@ fn streaming_equals_sequence_in_training() {
         let stack = stack(0.4, &device);
         let x = input([T, B, C], &device);
         let draws = stack.draw(T, B);
-        let zero = stack.zero_state(B);
-        let out = stack.forward_with(x.clone(), zero, &draws, &SequenceOptions::default()).unwrap();
+        let out = stack.forward_with(x.clone(), None, &draws, &Default::default()).unwrap();
         let mut state = stack.zero_state(B);
         let mut top = Vec::new();
         for t in 0..T {
@@ -41,7 +40,7 @@ fn streaming_equals_sequence_in_training() {
             top.push(layers.pop().expect("two layers"));
             state = next;
         }
-        assert_close(&SequenceOutput::stack(top).y, &out.layers[1].y, "y");
+        assert_close(&SequenceOutput::stack(top, Keep::OUTPUT).y, &out.layers[1].y, "y");
         for ((name, a), (_, b)) in state.into_tensors().into_iter().zip(out.state.into_tensors()) {
             assert_close(&a, &b, &name);
         }
@@ -72,8 +71,7 @@ fn skipping_is_exact_through_layers() {
         let draws = stack.draw(T, B);
         let gradients = |execution| {
             let options = SequenceOptions { execution, ..SequenceOptions::with_lengths([T, 3, 6]) };
-            let zero = stack.zero_state(B);
-            let out = stack.forward_with(x.clone(), zero, &draws, &options).unwrap();
+            let out = stack.forward_with(x.clone(), None, &draws, &options).unwrap();
             let grads = out.layers[1].y.clone().square().sum().backward();
             let bottom = &stack.layers[0].cell;
             (
@@ -94,19 +92,44 @@ fn skipping_is_exact_through_layers() {
 #[test]
 fn a_carried_state_continues_the_sequence() {
     let device = Device::flex();
-    let stack = stack(0.0, &device).with_order(Order::BatchFirst);
-    let x = input([B, T, C], &device);
-    let whole = stack.forward(x.clone(), None, &Default::default()).unwrap();
-    let first = stack.forward(x.clone().slice([0..B, 0..3]), None, &Default::default()).unwrap();
+    let stack = stack(0.0, &device);
+    let x = input([T, B, C], &device);
+    let (whole, last) = stack.forward(x.clone(), None);
+    let (first, state) = stack.forward(x.clone().slice([0..3]), None);
     // Through the names that a checkpoint would store.
-    let state = StackState::from_tensors(first.state.detach().into_tensors()).unwrap();
-    let second = stack.forward(x.slice([0..B, 3..T]), Some(state), &Default::default()).unwrap();
-    let both = Tensor::cat(vec![first.layers[1].y.clone(), second.layers[1].y.clone()], 1);
-    assert_close(&both, &whole.layers[1].y, "y");
-    for ((name, a), (_, b)) in
-        second.state.into_tensors().into_iter().zip(whole.state.into_tensors())
-    {
+    let state = StackState::from_tensors(state.detach().into_tensors()).unwrap();
+    let (second, state) = stack.forward(x.slice([3..T]), Some(state));
+    assert_close(&Tensor::cat(vec![first, second], 0), &whole, "y");
+    for ((name, a), (_, b)) in state.into_tensors().into_iter().zip(last.into_tensors()) {
         assert_close(&a, &b, &name);
+    }
+}
+
+/// What is kept changes neither outputs nor gradients, and what was not asked for is not there.
+#[test]
+fn layers_keep_what_was_asked_for() {
+    for (_, device) in devices() {
+        let device = device.autodiff();
+        let stack = stack(0.3, &device);
+        let x = input([T, B, C], &device);
+        let draws = stack.draw(T, B);
+        let run = |keep| {
+            let options = SequenceOptions { keep, ..SequenceOptions::with_lengths([T, 3, 6]) };
+            let out = stack.forward_with(x.clone(), None, &draws, &options).unwrap();
+            let grads = out.top().y.clone().square().sum().backward();
+            let gradient = stack.layers[0].cell.weights.w.val().grad(&grads).unwrap();
+            (out, gradient)
+        };
+        let (all, expected) = run(Keep::ALL);
+        let (some, gradient) = run(Keep { c: true, ..Keep::OUTPUT });
+        assert_same(&gradient, &expected, "dW");
+        for (some, all) in some.layers.iter().zip(&all.layers) {
+            assert_same(&some.y, &all.y, "y");
+            assert_same(some.c.as_ref().unwrap(), all.c.as_ref().unwrap(), "c");
+            let (some, all) = (some.events.as_ref().unwrap(), all.events.as_ref().unwrap());
+            assert!(some.o.is_none() && some.trace.is_none() && some.window.is_none());
+            assert!(all.o.is_some() && all.trace.is_some() && all.window.is_some());
+        }
     }
 }
 
@@ -115,7 +138,7 @@ fn states_detach_select_and_refuse_other_architectures() {
     let device = Device::flex().autodiff();
     let stack = stack(0.0, &device);
     let x = input([T, B, C], &device);
-    let state = stack.forward(x.clone(), None, &Default::default()).unwrap().state;
+    let state = stack.forward(x.clone(), None).1;
     assert!(state.layers[0].c.is_tracked());
     let names: Vec<String> =
         state.clone().into_tensors().into_iter().map(|(name, _)| name).collect();
@@ -139,96 +162,8 @@ fn states_detach_select_and_refuse_other_architectures() {
     assert!(matches!(partial, Err(CellError::State { .. })));
     assert!(egru_ops::EgruState::from_tensors(vec![]).is_err());
     let lower = StackState { layers: detached.layers[..1].to_vec() };
-    let refused = stack.forward(x, Some(lower), &Default::default());
+    let refused = stack.forward_with(x, Some(lower), &stack.draw(T, B), &Default::default());
     assert!(matches!(refused, Err(CellError::State { .. })));
-}
-
-#[test]
-fn read_outs_respect_lengths() {
-    for (_, device) in devices() {
-        let lengths = [T, 2, 5];
-        let x = input([T, B, C], &device);
-        let logits = |readout, lengths: Option<&[usize]>, x: Tensor<3>| {
-            device.seed(3);
-            let config =
-                ModelConfig { layers: vec![9, 6], readout, cell: config(), ..Default::default() };
-            let model = SequenceModel::<Egru>::init(&config, C, 4, &device).unwrap();
-            let lengths = lengths.map(<[usize]>::to_vec);
-            let options = SequenceOptions { lengths, ..Default::default() };
-            model.forward(x, None, &options).unwrap().logits
-        };
-        let per_step = logits(Readout::PerStep, Some(&lengths), x.clone());
-        assert_eq!(per_step.dims(), [T * B, 4]);
-        for readout in [Readout::LastOutput, Readout::LastTrace, Readout::MeanLogits] {
-            let all = logits(readout, Some(&lengths), x.clone());
-            for (b, &length) in lengths.iter().enumerate() {
-                let alone = logits(readout, None, x.clone().slice([0..length, b..b + 1]));
-                assert_close(&all.clone().narrow(0, b, 1), &alone, "logits");
-            }
-        }
-        let last = logits(Readout::LastOutput, Some(&lengths), x.clone());
-        let mean = logits(Readout::MeanLogits, Some(&lengths), x.clone());
-        for (b, &length) in lengths.iter().enumerate() {
-            let row = (length - 1) * B + b;
-            assert_close(
-                &per_step.clone().narrow(0, row, 1),
-                &last.clone().narrow(0, b, 1),
-                "the last step's logits",
-            );
-            let rows: Vec<_> =
-                (0..length).map(|t| per_step.clone().narrow(0, t * B + b, 1)).collect();
-            let average = Tensor::cat(rows, 0).mean_dim(0);
-            assert_close(&mean.clone().narrow(0, b, 1), &average, "mean of the steps' logits");
-        }
-    }
-}
-
-#[test]
-fn a_model_streams() {
-    let device = Device::flex();
-    device.seed(4);
-    let config = ModelConfig {
-        layers: vec![9, 6],
-        readout: Readout::LastTrace,
-        cell: config(),
-        ..Default::default()
-    };
-    let model = SequenceModel::<Egru>::init(&config, C, 4, &device).unwrap();
-    let x = input([T, B, C], &device);
-    let whole = model.forward(x.clone(), None, &Default::default()).unwrap();
-    let draws = model.draw(1, B);
-    let mut state = model.stack.zero_state(B);
-    let mut logits = whole.logits.zeros_like();
-    for t in 0..T {
-        let x = x.clone().narrow(0, t, 1).squeeze_dim(0);
-        let step = model.step(x, state, &draws, t, Execution::default()).unwrap();
-        (state, logits) = (step.state, step.logits);
-    }
-    assert_close(&logits, &whole.logits, "logits of the last step");
-}
-
-#[test]
-fn configurations_round_trip_and_bad_ones_are_refused() {
-    let config: ModelConfig<EventConfig> =
-        serde_json::from_str(r#"{"layers": [4], "readout": "mean-logits", "cell": {"eps": 1.7}}"#)
-            .unwrap();
-    assert_eq!((config.readout, config.cell.eps), (Readout::MeanLogits, 1.7));
-    let text = serde_json::to_string(&config).unwrap();
-    assert_eq!(serde_json::from_str::<ModelConfig<EventConfig>>(&text).unwrap(), config);
-    assert!(serde_json::from_str::<ModelConfig<EventConfig>>(r#"{"layer": [4]}"#).is_err());
-
-    let device = Device::flex();
-    let refused =
-        |config: ModelConfig<_>| SequenceModel::<Egru>::init(&config, 2, 3, &device).unwrap_err();
-    let message = refused(ModelConfig { layers: vec![], ..Default::default() }).to_string();
-    assert_eq!(message, "`layers` is [], expected units per layer, e.g. [128]");
-    refused(ModelConfig { layers: vec![4, 0], ..Default::default() });
-    refused(ModelConfig { dropout: 1.0, ..Default::default() });
-    refused(ModelConfig { head_dropout: -0.1, ..Default::default() });
-    let dense = ModelConfig { readout: Readout::LastTrace, ..Default::default() };
-    let model = SequenceModel::<Gru>::init(&dense, 2, 3, &device).unwrap();
-    let error = model.forward(input([T, B, 2], &device), None, &Default::default()).unwrap_err();
-    assert!(matches!(error, CellError::NoEvents { .. }), "a dense cell has no trace");
 }
 
 #[test]
@@ -239,43 +174,12 @@ fn a_path_is_reported_or_refused() {
     let path = |path| {
         let execution = Execution { path, ..Default::default() };
         let options = SequenceOptions { execution, ..Default::default() };
-        stack.forward(x.clone(), None, &options).unwrap().path.path
+        stack.forward_with(x.clone(), None, &stack.draw(T, B), &options).unwrap().path.path
     };
     assert_eq!(path(PathChoice::Auto), egru::Path::Fused);
     assert_eq!(path(PathChoice::Naive), egru::Path::Naive);
     let dense = Stack::<Gru>::init(&Default::default(), C, &[4], 0.0, &device).unwrap();
-    let report = dense.forward(x.clone(), None, &Default::default()).unwrap().path;
+    let draws = dense.draw(T, B);
+    let report = dense.forward_with(x, None, &draws, &Default::default()).unwrap().path;
     assert_eq!((report.path, report.backend.as_str()), (egru::Path::Naive, "flex"));
-}
-
-#[test]
-fn parameters_have_stable_paths() {
-    use burn::module::{ModuleVisitor, Param};
-    #[derive(Default)]
-    struct Paths(Vec<String>, Vec<String>);
-    impl ModuleVisitor for Paths {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
-            self.1.push(self.0.join("."));
-        }
-    }
-    let mut paths = Paths::default();
-    let config = ModelConfig { layers: vec![4], cell: config(), ..Default::default() };
-    SequenceModel::<Egru>::init(&config, 2, 3, &Device::flex()).unwrap().visit(&mut paths);
-    let cell = "stack.layers.0.cell";
-    let expected = [
-        format!("{cell}.weights.w"),
-        format!("{cell}.weights.r"),
-        format!("{cell}.weights.bias_w"),
-        format!("{cell}.weights.bias_r"),
-        format!("{cell}.threshold.theta"),
-        "head.weight".into(),
-        "head.bias".into(),
-    ];
-    assert_eq!(paths.1, expected);
 }

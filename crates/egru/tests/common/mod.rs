@@ -1,5 +1,5 @@
 //! Shared by the tests: devices, deterministic inputs, comparison.
-#![allow(dead_code)] // every test binary uses a part of it
+#![allow(dead_code, unused_imports)] // every test binary uses a part of it
 
 #[path = "../../../egru-ops/tests/common/devices.rs"]
 mod devices;
