@@ -130,7 +130,7 @@ impl<F: Element, M: Memory<F>> StepGradients<F, M> {
         let Walk { sums, theta, c0, trace0 } = self.walk;
         let mut clock = Clock::start(true);
         let keep = |want: bool, values: &[F]| copied(if want { values } else { &[] });
-        let none = || M::unwritten(0);
+        let none = || M::zeros(0);
         let mut result: Gradients<M> = Gradients {
             x: none(),
             y0: none(),

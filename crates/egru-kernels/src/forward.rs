@@ -41,18 +41,17 @@ pub fn egru_forward<F: Element, M: Memory<F>>(
     check_inputs(dims, inputs)?;
     let Dims { time, batch, hidden, .. } = dims;
     let size = time * batch * hidden;
-    let series = |kept: bool| M::unwritten(if kept { size } else { 0 });
+    // SAFETY: in each step the members write all units of all samples in every series that is kept, and read of what
+    // they have written only.
+    let series = |kept, size| if kept { unsafe { M::unwritten(size) } } else { M::zeros(0) };
     let mut out = Outputs {
-        y: series(true),
-        c: series(keep.c),
-        o: series(keep.o),
-        trace: series(keep.trace),
-        window: series(keep.window),
+        y: series(true, size),
+        c: series(keep.c, size),
+        o: series(keep.o, size),
+        trace: series(keep.trace, size),
+        window: series(keep.window, size),
         last: State { c: copied(inputs.c0), y: copied(inputs.y0), trace: copied(inputs.trace0) },
-        tape: Tape {
-            u: series(keep.tape),
-            gates: M::unwritten(if keep.tape { 4 * size } else { 0 }),
-        },
+        tape: Tape { u: series(keep.tape, size), gates: series(keep.tape, 4 * size) },
     };
     let members = units_of_members(dims);
     let barrier = Barrier::new(members.len());

@@ -54,7 +54,8 @@ impl<'a, F: Float> GateProduct<'a, F> {
     ) -> Self {
         let columns = units.len().next_multiple_of(tile_units::<F>()) * 3;
         let tiled = rows >= ROWS_WORTH_TILES && total >= ROWS_WORTH_CUTTING;
-        let out = Aligned::new(rows * columns);
+        // SAFETY: `gates` reads of it what a product has written: the units of its rows.
+        let out = unsafe { Aligned::unwritten(rows * columns) };
         Self { table, bias, units, tiled, tiles: None, out, layout: Layout::default() }
     }
 

@@ -60,7 +60,8 @@ pub fn event_linear_forward<F: Element, Mem: Memory<F>>(
     check("events", events.len(), volume("events", &[n, k])?)?;
     check("weight", weight.len(), volume("weight", &[k, m])?)?;
     check_option("bias", bias, m)?;
-    let mut out = Mem::unwritten(size);
+    // SAFETY: the product writes all of it, and reads none of it before.
+    let mut out = unsafe { Mem::unwritten(size) };
     let (events, weight) = (View::new(events, n, k), View::new(weight, k, m));
     F::product(events, weight, bias, products, ViewMut::new(out.as_mut(), n, m));
     Ok(out)
@@ -93,7 +94,7 @@ pub fn event_linear_backward<F: Element, Mem: Memory<F>>(
     check("grad_out", grad_out.len(), volume("grad_out", &[n, m])?)?;
     check_option("needs_grad", needs_grad, operand_size)?;
     let grad = View::new(grad_out, n, m);
-    let [operand, weight_gradient, bias] = [(); 3].map(|()| Mem::unwritten(0));
+    let [operand, weight_gradient, bias] = [(); 3].map(|()| Mem::zeros(0));
     let mut result = LinearGradients { operand, weight: weight_gradient, bias };
     if want.operand {
         result.operand = operand_gradient(needs_grad, n, k, products, |needed, out| {

@@ -46,7 +46,9 @@ impl<F: Float> Panels<F> {
     #[inline(always)]
     pub fn cut(table: View<'_, F>) -> Self {
         let (rows, columns) = (table.rows, table.cols);
-        let mut values = Aligned::new(rows * columns.next_multiple_of(line::<F>()));
+        // SAFETY: the panels, which are cut next, are all of it.
+        let mut values =
+            unsafe { Aligned::unwritten(rows * columns.next_multiple_of(line::<F>())) };
         let mut rest: &mut [F] = &mut values;
         for column in (0..columns).step_by(panel_columns::<F>()) {
             let width = padded::<F>(columns, column);
@@ -102,7 +104,8 @@ pub(crate) fn add_wanted<S: Simd, F: Float>(
     out: &mut ViewMut<'_, F>,
 ) {
     let mut workspace = workspace();
-    let mut values = Aligned::new(table.rows * panel_columns::<F>());
+    // SAFETY: of it, only the panel is read that has been cut into it.
+    let mut values = unsafe { Aligned::unwritten(table.rows * panel_columns::<F>()) };
     for column in (0..grad.cols).step_by(panel_columns::<F>()) {
         let width = padded::<F>(grad.cols, column);
         let values = &mut values[..table.rows * width];
@@ -205,7 +208,8 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
 
 /// Memory for [`add_wanted`] to work in.
 pub(crate) fn workspace<F: Float>() -> Aligned<F> {
-    let mut panel = Aligned::new(GROUP * panel_columns::<F>());
+    // SAFETY: all of it is written next.
+    let mut panel = unsafe { Aligned::unwritten(GROUP * panel_columns::<F>()) };
     panel.fill(F::ZERO);
     panel
 }

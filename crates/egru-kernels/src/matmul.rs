@@ -166,7 +166,9 @@ impl<F: Float> AddEvents<'_, F> {
         let width = tile_columns::<F>();
         let chunks = self.lists.chunks();
         let results = even_share(self.lists.outer, ROWS);
-        let (mut tile, mut sums) = (Aligned::new(CHUNK * width), Aligned::new(results * width));
+        // SAFETY: the rows of a chunk, and what the sums of a block start from, are written before they are read.
+        let (mut tile, mut sums) =
+            unsafe { (Aligned::unwritten(CHUNK * width), Aligned::unwritten(results * width)) };
         for column in self.columns.clone().step_by(width) {
             let columns = column..(column + width).min(self.columns.end);
             for block in (0..self.lists.outer).step_by(results) {
