@@ -8,7 +8,7 @@ use crate::forward_steps::Forward;
 use crate::scratch::{Memory, copied};
 use crate::steps::{length, units_of_members};
 use crate::team::{Barrier, Shared};
-use crate::{Dims, EgruParams, Inputs, Keep, Outputs, Products, ShapeError, State, Tape};
+use crate::{Dims, Keep, Outputs, Sequence, ShapeError, State, Tape};
 
 /// Computes one sequence.
 ///
@@ -30,14 +30,12 @@ use crate::{Dims, EgruParams, Inputs, Keep, Outputs, Products, ShapeError, State
 /// whatever [`Memory`] the caller names, such as `Vec<F>`.
 ///
 /// # Errors
-/// [`ShapeError`] where an array does not fit `dims`.
+/// [`ShapeError`] where an array does not fit [`Sequence::dims`].
 pub fn egru_forward<F: Element, M: Memory<F>>(
-    dims: Dims,
-    params: &EgruParams,
-    inputs: &Inputs<F>,
-    products: Products,
+    sequence: &Sequence<'_, F>,
     keep: Keep,
 ) -> Result<Outputs<M>, ShapeError> {
+    let &Sequence { dims, ref params, ref inputs, products } = sequence;
     check_inputs(dims, inputs)?;
     let Dims { time, batch, hidden, .. } = dims;
     let size = time * batch * hidden;
