@@ -58,7 +58,7 @@ pub struct Peer {
 /// All samples of one implementation with the same settings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pooled {
-    /// Whose.
+    /// What was measured, as in [`Record::implementation`].
     pub implementation: String,
     /// What executes it.
     pub backend: String,

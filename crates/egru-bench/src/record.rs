@@ -27,7 +27,7 @@ pub const OURS: &str = "egru";
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Whose: [`OURS`], or a layer of another library, such as `nn.GRU`.
+    /// What was measured: [`OURS`], or a layer of another library, such as `nn.GRU`.
     pub implementation: String,
     /// What executes it: a backend, or a library and its version.
     pub backend: String,

@@ -12,9 +12,9 @@ use crate::view::{View, ViewMut};
 pub(crate) const FEW_ROWS: usize = 3;
 /// Rows of the table of which a block of a panel stays in the second-level cache: 384 KiB.
 pub(crate) const BLOCK_ROWS: usize = 256;
-/// The same where the next block is fetched there meanwhile.
+/// Rows of a block where the next one is fetched into that cache meanwhile.
 const BLOCK_ROWS_AHEAD: usize = BLOCK_ROWS / 2;
-/// Bytes of a table from which on its blocks are fetched ahead of time.
+/// Bytes of a table from which its blocks are fetched ahead of time.
 const CACHED: usize = 4 << 20;
 
 /// A table cut into panels of columns, `[panels, rows, panel_columns]`, the last one narrower: rows lie on
@@ -233,7 +233,7 @@ pub(crate) fn workspace<F: Float>() -> Aligned<F> {
     panel
 }
 
-/// [`add_wanted`] for at most [`FEW_ROWS`] rows, each by itself, from the table as it lies.
+/// [`add_wanted`] for at most [`FEW_ROWS`] rows, each by itself, from the uncut table.
 #[inline(always)]
 pub(crate) fn add_wanted_singly<S: Simd, F: Float>(
     simd: S,

@@ -21,7 +21,7 @@ pub(crate) fn even_share(all: usize, most: usize) -> usize {
     all.div_ceil(all.div_ceil(most).max(1)).max(1)
 }
 
-/// Events per row of a chunk from which on nearly all of its rows are needed, so that fetching all of them
+/// Events per row of a chunk from which nearly all of its rows are needed, so that fetching all of them
 /// ahead of time wastes nothing.
 const EVENTS_WORTH_PREFETCHING: usize = 2;
 
