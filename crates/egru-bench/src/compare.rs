@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use egru::Products;
 use serde::Serialize;
 
 use crate::division::Division;
@@ -57,12 +58,12 @@ pub struct Peer {
 /// All samples of one implementation with the same settings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pooled {
-    /// Whose.
+    /// What was measured, as in [`Record::implementation`].
     pub implementation: String,
     /// What executes it.
     pub backend: String,
     /// Our products.
-    pub products: Option<String>,
+    pub products: Option<Products>,
     /// How many samples there are.
     pub samples: usize,
     /// Their median.
@@ -157,9 +158,8 @@ fn described(record: &Record) -> String {
 
 /// Whether two records are samples of the same thing.
 fn same_settings(a: &Record, b: &Record) -> bool {
-    let of = |record: &Record| {
-        (record.implementation.clone(), record.backend.clone(), record.products.clone())
-    };
+    let of =
+        |record: &Record| (record.implementation.clone(), record.backend.clone(), record.products);
     of(a) == of(b) && a.activity == b.activity && a.machine == b.machine && on_the_same(a, b)
 }
 
@@ -185,7 +185,7 @@ fn pooled(records: &[&Record]) -> Pooled {
     Pooled {
         implementation: records[0].implementation.clone(),
         backend: records[0].backend.clone(),
-        products: records[0].products.clone(),
+        products: records[0].products,
         samples: samples.len(),
         median_ms,
         min_ms,
@@ -332,7 +332,7 @@ fn keys(row: &ComparedRow) -> Vec<String> {
         row.threads.to_string(),
         row.activity.map_or_else(none, |activity| activity.to_string()),
         row.ours.backend.clone(),
-        row.ours.products.clone().unwrap_or_else(none),
+        row.ours.products.map_or_else(none, |products| products.to_string()),
     ]
 }
 
@@ -423,7 +423,7 @@ mod tests {
         records.extend([
             change(|r| r.activity = Some(1.0)),
             change(|r| r.threads = 1),
-            change(|r| r.products = Some("dense".into())),
+            change(|r| r.products = Some(Products::Dense)),
             change(|r| r.backend = "ndarray".into()),
             change(|r| r.machine.cpu = Some("another".into())),
             change(|r| r.shape = Shape::Sequence { time: 1, batch: 2, input: 3, hidden: 4 }),

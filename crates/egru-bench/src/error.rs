@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use burn::tensor::{ExecutionError, TensorReadError};
-use egru_ops::OpError;
+use egru_ops::{OpError, Products};
 
 use crate::workload::Pass;
 
@@ -49,7 +49,7 @@ pub enum BenchError {
         /// The activity.
         activity: f64,
         /// The products.
-        products: &'static str,
+        products: Products,
         /// What differs by how much.
         detail: String,
     },

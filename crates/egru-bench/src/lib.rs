@@ -37,7 +37,7 @@
 //!     }
 //!
 //!     fn results(&self, execution: Execution) -> Result<Results, Self::Error> {
-//!         let path = format!("{:?}", execution.path).to_lowercase();
+//!         let path = format!("{:?}", execution.form).to_lowercase();
 //!         Ok(Results { path, active: Some(0.5), tensors: vec![vec![self.0 * self.0]] })
 //!     }
 //! }
@@ -84,6 +84,4 @@ pub use step_times::{Comparison, Results, Step, step_times};
 pub use times::{Budget, Row, take_turns};
 pub use verification::{Verified, verify};
 pub use work::Work;
-pub use workload::{
-    Op, Operand, Pass, Shape, TINY, UnknownName, WORKLOADS, Workload, products_name, products_named,
-};
+pub use workload::{Op, Operand, Pass, Shape, TINY, UnknownName, WORKLOADS, Workload};

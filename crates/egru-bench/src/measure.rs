@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::times::{Budget, Row, take_turns};
 use crate::verification::{Verified, verify};
 use crate::work::Work;
-use crate::workload::{Pass, products_name};
+use crate::workload::Pass;
 
 /// How long a problem runs unrecorded before it is timed: a processor's or a card's clock rises under load.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -65,8 +65,7 @@ pub fn measure(problem: &Problem, plan: &Plan, device: &Device) -> Result<Vec<Ti
     }
 
     let work = Work::new(problem, device)?;
-    let names =
-        alternatives.iter().map(|(pass, products)| format!("{pass} {}", products_name(*products)));
+    let names = alternatives.iter().map(|(pass, products)| format!("{pass} {products}"));
     let run = |index: usize| {
         let (pass, products) = alternatives[index];
         work.run(pass, products)

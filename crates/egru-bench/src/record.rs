@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
+use egru::Products;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use crate::machine::Machine;
 use crate::measure::Timed;
 use crate::problem::Problem;
 use crate::verification::Verified;
-use crate::workload::{Op, Pass, Shape, products_name};
+use crate::workload::{Op, Pass, Shape};
 
 /// The version of the format.
 pub const SCHEMA: u32 = 1;
@@ -26,14 +27,14 @@ pub const OURS: &str = "egru";
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Whose: [`OURS`], or a layer of another library, such as `nn.GRU`.
+    /// What was measured: [`OURS`], or a layer of another library, such as `nn.GRU`.
     pub implementation: String,
     /// What executes it: a backend, or a library and its version.
     pub backend: String,
     /// The operation.
     pub op: Op,
-    /// `auto`, `events` or `dense`; `None` for others.
-    pub products: Option<String>,
+    /// The products; `None` for others.
+    pub products: Option<Products>,
     /// The workload's name.
     pub workload: String,
     /// The pass.
@@ -107,7 +108,7 @@ impl Record {
             implementation: OURS.to_owned(),
             backend: origin.backend,
             op: problem.workload.op(),
-            products: Some(products_name(timed.products).to_owned()),
+            products: Some(timed.products),
             workload: problem.workload.name.to_owned(),
             pass: timed.pass,
             shape: problem.workload.shape,
@@ -207,7 +208,7 @@ pub(crate) mod tests {
             implementation: implementation.into(),
             backend: if ours { "flex" } else { "torch 2.9.0" }.into(),
             op: Op::EgruSequence,
-            products: ours.then(|| "auto".into()),
+            products: ours.then_some(Products::Auto),
             workload: "lm".into(),
             pass,
             shape: WORKLOADS[2].shape,
@@ -266,6 +267,7 @@ pub(crate) mod tests {
         let ours = serde_json::json!(example(OURS, Pass::Forward, &[1.0]));
         assert_eq!(ours["op"], "egru_sequence");
         assert_eq!(ours["pass"], "forward");
+        assert_eq!(ours["products"], "auto");
         assert_eq!(ours["shape"]["hidden"], 1350);
         assert_eq!(ours["check"]["passed"], true);
         assert!(ours.get("derived_from").is_none());

@@ -14,7 +14,7 @@ use crate::numbers::{SEED, share};
 use crate::outcome::{Outcome, sample};
 use crate::problem::Problem;
 use crate::sequence::{Layer, Sequence};
-use crate::workload::{Shape, products_name};
+use crate::workload::Shape;
 
 /// Tolerance of a sequence in double precision, relative, per tensor.
 const SEQUENCE_F64: f64 = 1e-9;
@@ -120,7 +120,7 @@ fn verdict(
     Err(BenchError::CheckFailed {
         workload: problem.workload.name,
         activity: problem.activity,
-        products: products_name(products),
+        products,
         detail: format!("largest relative difference {max_relative_difference:.1e}; {against}"),
     })
 }

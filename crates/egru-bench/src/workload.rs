@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use egru::Products;
 use serde::{Deserialize, Serialize};
 
 /// The operation that a workload times.
@@ -118,29 +117,6 @@ impl FromStr for Pass {
     }
 }
 
-/// The names of the products that an operation may execute.
-const PRODUCTS: [(&str, Products); 3] =
-    [("auto", Products::Auto), ("events", Products::Events), ("dense", Products::Dense)];
-
-/// What a record calls `products`.
-pub fn products_name(products: Products) -> &'static str {
-    PRODUCTS.iter().find(|(_, known)| *known == products).map_or("auto", |(name, _)| name)
-}
-
-/// The products of this name.
-///
-/// # Errors
-/// There are none.
-pub fn products_named(name: &str) -> Result<Products, UnknownName> {
-    PRODUCTS.iter().find(|(known, _)| *known == name).map(|&(_, products)| products).ok_or_else(
-        || UnknownName {
-            kind: "choice of products",
-            name: name.to_owned(),
-            known: PRODUCTS.map(|(name, _)| name).join(", "),
-        },
-    )
-}
-
 /// One operation at one shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workload {
@@ -251,11 +227,6 @@ mod tests {
         let error = "smnits".parse::<Workload>().unwrap_err().to_string();
         assert!(error.contains("`smnits`") && error.contains("smnist, dvs"), "{error}");
         assert!("sideways".parse::<Pass>().unwrap_err().to_string().contains("forward, train"));
-        for (name, products) in PRODUCTS {
-            assert_eq!(products_named(name), Ok(products));
-            assert_eq!(products_name(products), name);
-        }
-        assert!(products_named("few").unwrap_err().to_string().contains("auto, events, dense"));
     }
 
     #[test]

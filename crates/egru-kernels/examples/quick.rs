@@ -6,7 +6,6 @@ use egru_kernels::*;
 fn main() -> Result<(), ShapeError> {
     let dims = Dims { time: 20, batch: 1, input: 1, hidden: 8 };
     let Dims { time, input, hidden, .. } = dims;
-    let params = EgruParams::default();
     // Fixed pseudo-random weights and a sine wave as input.
     let weights = |count: usize| -> Vec<f32> {
         (0..count).map(|i| ((i as f32 + 1.0) * 12.9898).sin() * 0.9).collect()
@@ -28,7 +27,9 @@ fn main() -> Result<(), ShapeError> {
         lengths: None,
         x_needs_grad: None,
     };
-    let out: Outputs<Vec<f32>> = egru_forward(dims, &params, &inputs, Products::Events, Keep::ALL)?;
+    let params = EgruParams::default();
+    let sequence = Sequence { dims, params, inputs, products: Products::Events };
+    let out: Outputs<Vec<f32>> = egru_forward(&sequence, Keep::ALL)?;
     for unit in 0..hidden {
         let events = (0..time).map(|t| if out.o[t * hidden + unit] > 0.0 { '|' } else { '.' });
         println!("unit {unit}  {}", events.collect::<String>());
@@ -46,8 +47,7 @@ fn main() -> Result<(), ShapeError> {
     let grads = Cotangents { y: Some(&by_y), ..Cotangents::default() };
     let wanted = Wanted { x: true, w: false, r: false, theta: true, state: false };
     let Outputs { y, tape, .. } = out;
-    let gradients =
-        egru_backward(dims, &params, &inputs, &y, tape, &grads, wanted, Products::Events)?;
+    let gradients = egru_backward(&sequence, &y, tape, &grads, wanted)?;
     println!("gradient by the last inputs: {:.3?}", &gradients.x[time - 4..]);
     println!("gradient by the thresholds: {:.3?}", gradients.theta);
     Ok(())

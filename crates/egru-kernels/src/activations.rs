@@ -20,7 +20,7 @@ pub(crate) struct Activations<F> {
 }
 
 impl<F: Float> Activations<F> {
-    /// Of no units yet.
+    /// Room for one block, of which nothing is computed yet.
     pub fn new() -> Self {
         let none = [F::ZERO; CHUNK];
         Self { z: none, r: none, g: none, h_g: none }

@@ -14,10 +14,10 @@ use crate::phases::{Clock, Phase};
 use crate::scratch::{Memory, copied};
 use crate::steps::{length, live_input, tape_width};
 use crate::view::{View, ViewMut};
-use crate::{Cotangents, Dims, EgruParams, Gradients, Inputs, Products, ShapeError, Tape, Wanted};
+use crate::{Cotangents, Dims, Gradients, Inputs, Products, Sequence, ShapeError, Tape, Wanted};
 
-/// Gradients of one sequence, from the same `dims`, `params` and `inputs` that
-/// [`egru_forward`](crate::egru_forward) had, its output `y` and its tape, which is used up.
+/// Gradients of the sequence that [`egru_forward`](crate::egru_forward) had, from its output `y` and its tape, which is
+/// used up.
 ///
 /// Equations, with the triangular surrogate `dH/dv = gamma max(0, 1 - eps |v|)`:
 /// ```text
@@ -36,22 +36,18 @@ use crate::{Cotangents, Dims, EgruParams, Gradients, Inputs, Products, ShapeErro
 /// frees what only the first needs in between.
 ///
 /// # Errors
-/// [`ShapeError`] where an array does not fit `dims`; named `tape` where the forward pass was not asked
+/// [`ShapeError`] where an array does not fit [`Sequence::dims`]; named `tape` where the forward pass was not asked
 /// to keep it.
-#[allow(clippy::too_many_arguments)]
 pub fn egru_backward<F: Element, M: Memory<F>>(
-    dims: Dims,
-    params: &EgruParams,
-    inputs: &Inputs<F>,
+    sequence: &Sequence<'_, F>,
     y: &[F],
     tape: Tape<M>,
-    grads: &Cotangents<F>,
+    grads: &Cotangents<'_, F>,
     wanted: Wanted,
-    products: Products,
 ) -> Result<Gradients<M>, ShapeError> {
+    let dims = sequence.dims;
     check("y", y.len(), dims.time.saturating_mul(dims.batch).saturating_mul(dims.hidden))?;
-    egru_backward_steps(dims, params, inputs, tape, grads, products)?
-        .finish(inputs, y, wanted, products)
+    egru_backward_steps(sequence, tape, grads)?.finish(sequence, y, wanted)
 }
 
 /// The gradients by the gates, from the last step to the first. Afterwards neither the cotangents nor what
@@ -60,13 +56,11 @@ pub fn egru_backward<F: Element, M: Memory<F>>(
 /// # Errors
 /// As [`egru_backward`].
 pub fn egru_backward_steps<F: Element, M: Memory<F>>(
-    dims: Dims,
-    params: &EgruParams,
-    inputs: &Inputs<F>,
+    sequence: &Sequence<'_, F>,
     mut tape: Tape<M>,
-    grads: &Cotangents<F>,
-    products: Products,
+    grads: &Cotangents<'_, F>,
 ) -> Result<StepGradients<F, M>, ShapeError> {
+    let &Sequence { dims, ref inputs, .. } = sequence;
     check_inputs(dims, inputs)?;
     let Dims { time, batch, hidden, .. } = dims;
     let rows = time * batch;
@@ -96,7 +90,7 @@ pub fn egru_backward_steps<F: Element, M: Memory<F>>(
         }
     }
     let (u, gates) = (tape.u.as_ref(), tape.gates.as_mut());
-    let walk = F::walk(dims, params, inputs, u, gates, grads, products);
+    let walk = F::walk(sequence, u, gates, grads);
     Ok(StepGradients { dims, gates: tape.gates, walk, y0 })
 }
 
@@ -111,18 +105,17 @@ pub struct StepGradients<F, M> {
 }
 
 impl<F: Element, M: Memory<F>> StepGradients<F, M> {
-    /// The gradients of the inputs, from the forward pass's `inputs` and `y`.
+    /// The gradients of the inputs, from the same sequence and the forward pass's `y`.
     ///
     /// # Errors
     /// [`ShapeError`] where an array does not fit the sizes of the first part.
     pub fn finish(
         self,
-        inputs: &Inputs<F>,
+        sequence: &Sequence<'_, F>,
         y: &[F],
         wanted: Wanted,
-        products: Products,
     ) -> Result<Gradients<M>, ShapeError> {
-        let dims = self.dims;
+        let (dims, inputs, products) = (self.dims, &sequence.inputs, sequence.products);
         check_inputs(dims, inputs)?;
         let Dims { time, batch, input, hidden } = dims;
         let rows = time * batch;
@@ -130,7 +123,7 @@ impl<F: Element, M: Memory<F>> StepGradients<F, M> {
         let Walk { sums, theta, c0, trace0 } = self.walk;
         let mut clock = Clock::start(true);
         let keep = |want: bool, values: &[F]| copied(if want { values } else { &[] });
-        let none = || M::unwritten(0);
+        let none = || M::zeros(0);
         let mut result: Gradients<M> = Gradients {
             x: none(),
             y0: none(),

@@ -19,7 +19,7 @@ use crate::scratch::{Aligned, zeros};
 use crate::steps::{length, share_of_new, units_of_members};
 use crate::team::{self, Barrier, Shared};
 use crate::view::{View, ViewMut};
-use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products, simd};
+use crate::{Cotangents, Dims, Float, Inputs, Products, Sequence, simd};
 
 /// What the walk finds, beside the gradients by the gates before their nonlinearity, which it leaves in
 /// [`Tape::gates`](crate::Tape::gates), in the order `z`, `r`, `q_g`, `p_g`, so that the recurrent ones lie side by side.
@@ -36,14 +36,12 @@ pub struct Walk<F> {
 
 /// Walks the steps, from checked arguments of [`egru_backward`](crate::egru_backward).
 pub(crate) fn walk<F: Float>(
-    dims: Dims,
-    params: &EgruParams,
-    inputs: &Inputs<F>,
+    sequence: &Sequence<'_, F>,
     u: &[F],
     gates: &mut [F],
-    grads: &Cotangents<F>,
-    products: Products,
+    grads: &Cotangents<'_, F>,
 ) -> Walk<F> {
+    let &Sequence { dims, ref params, ref inputs, products } = sequence;
     let Dims { batch, hidden, .. } = dims;
     // They enter at the last step of each sample: the steps after it leave them alone.
     let start = |last: Option<&[F]>| last.map_or_else(|| zeros(batch * hidden), <[F]>::to_vec);

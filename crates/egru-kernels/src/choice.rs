@@ -78,7 +78,7 @@ pub(crate) enum Product {
     Weights,
     /// Gradient of an operand where it is wanted: `p W^T`.
     Operand,
-    /// The same of one step: `q R^T`.
+    /// As [`Product::Operand`], for one step: `q R^T`.
     StepOperand,
 }
 

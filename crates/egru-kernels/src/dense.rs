@@ -5,7 +5,7 @@ use gemm::Parallelism;
 use crate::Float;
 use crate::view::{View, ViewMut};
 
-/// A factor: a matrix as it lies in memory, or its transpose.
+/// A factor: a matrix as it is stored, or its transpose.
 #[derive(Clone, Copy)]
 pub(crate) struct Factor<'a, F> {
     matrix: View<'a, F>,

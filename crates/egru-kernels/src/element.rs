@@ -7,7 +7,7 @@ use crate::backward_steps::{self, Walk};
 use crate::forward_steps::{self, Forward};
 use crate::matmul::{self, Operand};
 use crate::view::{View, ViewMut};
-use crate::{Cotangents, Dims, EgruParams, Float, Inputs, Products};
+use crate::{Cotangents, Float, Products, Sequence};
 
 /// Makes a trait of methods that are functions for any element type, and implements it for both types.
 macro_rules! compiled {
@@ -32,13 +32,10 @@ compiled! {
     fn forward(pass: &Forward<'_, Self>, members: Vec<Range<usize>>) = forward_steps::run;
 
     fn walk(
-        dims: Dims,
-        params: &EgruParams,
-        inputs: &Inputs<Self>,
+        sequence: &Sequence<'_, Self>,
         u: &[Self],
         gates: &mut [Self],
-        grads: &Cotangents<Self>,
-        products: Products,
+        grads: &Cotangents<'_, Self>,
     ) -> Walk<Self> = backward_steps::walk;
 
     fn product(

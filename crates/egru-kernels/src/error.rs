@@ -3,9 +3,11 @@
 /// Arguments whose sizes do not fit together.
 ///
 /// ```
-/// use egru_kernels::{Products, ShapeError, event_linear_forward};
+/// use egru_kernels::{Linear, Products, ShapeError, event_linear_forward};
 ///
-/// let error = event_linear_forward::<_, Vec<_>>(1, 2, 3, &[1.0_f32, 0.0], &[0.0; 5], None, Products::Auto);
+/// let (events, weight) = (&[1.0_f32, 0.0], &[0.0; 5]);
+/// let linear = Linear { n: 1, k: 2, m: 3, events, weight, products: Products::Auto };
+/// let error = event_linear_forward::<_, Vec<_>>(&linear, None);
 /// assert_eq!(error, Err(ShapeError::Length { name: "weight", expected: 6, given: 5 }));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -231,7 +231,7 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Of members that own these units, one after the other.
+    /// The blocks of members that own these units, one member after the other.
     pub fn new(members: &[Range<usize>]) -> Self {
         let mut starts: Vec<usize> =
             members.iter().flat_map(|units| units.clone().step_by(CHUNK)).collect();

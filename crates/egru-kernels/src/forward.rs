@@ -8,7 +8,7 @@ use crate::forward_steps::Forward;
 use crate::scratch::{Memory, copied};
 use crate::steps::{length, units_of_members};
 use crate::team::{Barrier, Shared};
-use crate::{Dims, EgruParams, Inputs, Keep, Outputs, Products, ShapeError, State, Tape};
+use crate::{Dims, Keep, Outputs, Sequence, ShapeError, State, Tape};
 
 /// Computes one sequence.
 ///
@@ -30,29 +30,26 @@ use crate::{Dims, EgruParams, Inputs, Keep, Outputs, Products, ShapeError, State
 /// whatever [`Memory`] the caller names, such as `Vec<F>`.
 ///
 /// # Errors
-/// [`ShapeError`] where an array does not fit `dims`.
+/// [`ShapeError`] where an array does not fit [`Sequence::dims`].
 pub fn egru_forward<F: Element, M: Memory<F>>(
-    dims: Dims,
-    params: &EgruParams,
-    inputs: &Inputs<F>,
-    products: Products,
+    sequence: &Sequence<'_, F>,
     keep: Keep,
 ) -> Result<Outputs<M>, ShapeError> {
+    let &Sequence { dims, ref params, ref inputs, products } = sequence;
     check_inputs(dims, inputs)?;
     let Dims { time, batch, hidden, .. } = dims;
     let size = time * batch * hidden;
-    let series = |kept: bool| M::unwritten(if kept { size } else { 0 });
+    // SAFETY: in each step the members write all units of all samples in every series that is kept, and read of what
+    // they have written only.
+    let series = |kept, size| if kept { unsafe { M::unwritten(size) } } else { M::zeros(0) };
     let mut out = Outputs {
-        y: series(true),
-        c: series(keep.c),
-        o: series(keep.o),
-        trace: series(keep.trace),
-        window: series(keep.window),
+        y: series(true, size),
+        c: series(keep.c, size),
+        o: series(keep.o, size),
+        trace: series(keep.trace, size),
+        window: series(keep.window, size),
         last: State { c: copied(inputs.c0), y: copied(inputs.y0), trace: copied(inputs.trace0) },
-        tape: Tape {
-            u: series(keep.tape),
-            gates: M::unwritten(if keep.tape { 4 * size } else { 0 }),
-        },
+        tape: Tape { u: series(keep.tape, size), gates: series(keep.tape, 4 * size) },
     };
     let members = units_of_members(dims);
     let barrier = Barrier::new(members.len());

@@ -15,7 +15,7 @@ use crate::view::View;
 /// How often the same table has to be walked by this many rows of an operand until a copy of it, cut
 /// into tiles, pays.
 const ROWS_WORTH_CUTTING: usize = 48;
-/// Rows of one product from which on tiles are faster than the table as it lies.
+/// Rows of one product from which tiles are faster than the uncut table.
 const ROWS_WORTH_TILES: usize = 4;
 
 /// Events whose rows are read side by side: as many as a processor fetches ahead of at a time.
@@ -54,7 +54,8 @@ impl<'a, F: Float> GateProduct<'a, F> {
     ) -> Self {
         let columns = units.len().next_multiple_of(tile_units::<F>()) * 3;
         let tiled = rows >= ROWS_WORTH_TILES && total >= ROWS_WORTH_CUTTING;
-        let out = Aligned::new(rows * columns);
+        // SAFETY: `gates` reads of it what a product has written: the units of its rows.
+        let out = unsafe { Aligned::unwritten(rows * columns) };
         Self { table, bias, units, tiled, tiles: None, out, layout: Layout::default() }
     }
 
@@ -80,7 +81,7 @@ impl<'a, F: Float> GateProduct<'a, F> {
     #[inline(always)]
     pub fn with_events<S: Simd>(&mut self, simd: S, rows: usize, lists: &impl Lists<F>) {
         if !self.tiled {
-            return self.as_it_lies(simd, rows, lists);
+            return self.uncut(simd, rows, lists);
         }
         let (units, width) = (&self.units, tile_units::<F>());
         self.layout = Layout { tile: rows * 3 * width, row: 3 * width, gate: width };
@@ -92,7 +93,7 @@ impl<'a, F: Float> GateProduct<'a, F> {
 
     /// [`GateProduct::with_events`] where cutting the table would not pay.
     #[inline(always)]
-    fn as_it_lies<S: Simd>(&mut self, simd: S, rows: usize, lists: &impl Lists<F>) {
+    fn uncut<S: Simd>(&mut self, simd: S, rows: usize, lists: &impl Lists<F>) {
         self.start_rows(rows);
         let (own, chunks) = (self.units.len(), lists.chunks());
         let tables = [0, 1, 2].map(|gate| self.table.columns(self.columns(gate)));

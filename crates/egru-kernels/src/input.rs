@@ -52,7 +52,9 @@ impl<'a, F: Float> InputProduct<'a, F> {
         let form = if (1..=FEW_CHANNELS).contains(&input) && products != Products::Dense {
             let tiles = GateTiles::cut(table, bias, own);
             let lists = EventLists::of_rows(x.slice(0..0));
-            Form::InPlace { tiles, lists, sums: Aligned::new(tile_columns::<F>()) }
+            // SAFETY: `gates` adds a list to biases, which writes all of it, and reads it then.
+            let sums = unsafe { Aligned::unwritten(tile_columns::<F>()) };
+            Form::InPlace { tiles, lists, sums }
         } else {
             let (most, all) = (steps * batch, time * batch);
             Form::Ahead { product: GateProduct::new(table, bias, own.clone(), most, all), events }

@@ -17,7 +17,6 @@
 //!
 //! // Three steps of one sample, one input channel, two units of which the second stays silent.
 //! let dims = Dims { time: 3, batch: 1, input: 1, hidden: 2 };
-//! let params = EgruParams::default();
 //! let inputs = Inputs {
 //!     x: &[1.0_f64, 0.0, 1.0],
 //!     y0: &[0.0; 2],
@@ -32,16 +31,16 @@
 //!     lengths: None,
 //!     x_needs_grad: None,
 //! };
-//! let out: Outputs<Vec<f64>> =
-//!     egru_forward(dims, &params, &inputs, Products::Auto, Keep::ALL)?;
+//! let params = EgruParams::default();
+//! let sequence = Sequence { dims, params, inputs, products: Products::Auto };
+//! let out: Outputs<Vec<f64>> = egru_forward(&sequence, Keep::ALL)?;
 //! assert_eq!(out.o, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 //!
 //! // Gradients of the sum of all traces.
 //! let by_output = Cotangents { trace: Some(&[1.0; 6]), ..Cotangents::default() };
 //! let wanted = Wanted { x: true, w: true, r: true, theta: true, state: true };
 //! let Outputs { y, tape, .. } = out;
-//! let gradients =
-//!     egru_backward(dims, &params, &inputs, &y, tape, &by_output, wanted, Products::Auto)?;
+//! let gradients = egru_backward(&sequence, &y, tape, &by_output, wanted)?;
 //! assert!(gradients.w[4] > 0.0);
 //! # Ok::<(), ShapeError>(())
 //! ```
@@ -82,7 +81,9 @@ pub use element::Element;
 pub use error::ShapeError;
 pub use float::Float;
 pub use forward::egru_forward;
-pub use linear::{LinearGradients, LinearWanted, event_linear_backward, event_linear_forward};
+pub use linear::{
+    Linear, LinearGradients, LinearWanted, event_linear_backward, event_linear_forward,
+};
 pub use phases::{Phase, record_phases, take_phases};
 pub use scratch::Memory;
 pub use simd::{SimdLevel, set_simd_level, simd_level, simd_levels};

@@ -7,6 +7,32 @@ use crate::scratch::Memory;
 use crate::view::{View, ViewMut};
 use crate::{Products, ShapeError};
 
+/// One product `events weight`: what both passes are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear<'a, F> {
+    /// Rows of the operand `N`.
+    pub n: usize,
+    /// Columns of the operand, and rows of the weights, `K`.
+    pub k: usize,
+    /// Columns of the weights `M`.
+    pub m: usize,
+    /// The operand `[N, K]`; exact zeros are skipped where that pays.
+    pub events: &'a [F],
+    /// The weights `[K, M]`.
+    pub weight: &'a [F],
+    /// Which products are executed.
+    pub products: Products,
+}
+
+impl<F> Linear<'_, F> {
+    /// Checks the arrays against the sizes.
+    fn check(&self) -> Result<(), ShapeError> {
+        let &Self { n, k, m, events, weight, .. } = self;
+        check("events", events.len(), volume("events", &[n, k])?)?;
+        check("weight", weight.len(), volume("weight", &[k, m])?)
+    }
+}
+
 /// Which gradients of [`event_linear_backward`] are wanted; the others come back empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinearWanted {
@@ -29,38 +55,33 @@ pub struct LinearGradients<Mem> {
     pub bias: Mem,
 }
 
-/// `out[N, M] = events[N, K] weight[K, M] + bias[M]`, row-major, in whatever [`Memory`] the caller names.
+/// `out[N, M] = events weight + bias[M]`, row-major, in whatever [`Memory`] the caller names.
 ///
 /// The event-driven form skips products with an exact zero of `events`, and nothing else: NaN and
 /// infinity of `events` reach the output, those of `weight` only where an event selects them.
 ///
 /// ```
-/// use egru_kernels::{Products, event_linear_forward};
+/// use egru_kernels::{Linear, Products, event_linear_forward};
 ///
-/// let events = [0.0_f32, 2.0, 0.0, 0.0];
-/// let weight = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-/// let out: Vec<f32> =
-///     event_linear_forward(2, 2, 3, &events, &weight, Some(&[0.5, 0.5, 0.5]), Products::Auto)?;
+/// let (events, weight) = (&[0.0_f32, 2.0, 0.0, 0.0], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+/// let linear = Linear { n: 2, k: 2, m: 3, events, weight, products: Products::Auto };
+/// let out: Vec<f32> = event_linear_forward(&linear, Some(&[0.5, 0.5, 0.5]))?;
 /// assert_eq!(out, [8.5, 10.5, 12.5, 0.5, 0.5, 0.5]);
 /// # Ok::<(), egru_kernels::ShapeError>(())
 /// ```
 ///
 /// # Errors
-/// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
+/// [`ShapeError`] where an array does not fit the sizes of `linear`.
 pub fn event_linear_forward<F: Element, Mem: Memory<F>>(
-    n: usize,
-    k: usize,
-    m: usize,
-    events: &[F],
-    weight: &[F],
+    linear: &Linear<'_, F>,
     bias: Option<&[F]>,
-    products: Products,
 ) -> Result<Mem, ShapeError> {
+    let &Linear { n, k, m, events, weight, products } = linear;
     let size = volume("out", &[n, m])?;
-    check("events", events.len(), volume("events", &[n, k])?)?;
-    check("weight", weight.len(), volume("weight", &[k, m])?)?;
+    linear.check()?;
     check_option("bias", bias, m)?;
-    let mut out = Mem::unwritten(size);
+    // SAFETY: the product writes all of it, and reads none of it before.
+    let mut out = unsafe { Mem::unwritten(size) };
     let (events, weight) = (View::new(events, n, k), View::new(weight, k, m));
     F::product(events, weight, bias, products, ViewMut::new(out.as_mut(), n, m));
     Ok(out)
@@ -73,27 +94,19 @@ pub fn event_linear_forward<F: Element, Mem: Memory<F>>(
 /// zero. `None`: everywhere.
 ///
 /// # Errors
-/// [`ShapeError`] where an array does not fit `n`, `k` and `m`.
-#[allow(clippy::too_many_arguments)]
+/// [`ShapeError`] where an array does not fit the sizes of `linear`.
 pub fn event_linear_backward<F: Element, Mem: Memory<F>>(
-    n: usize,
-    k: usize,
-    m: usize,
-    events: &[F],
-    weight: &[F],
+    linear: &Linear<'_, F>,
     needs_grad: Option<&[F]>,
     grad_out: &[F],
     want: LinearWanted,
-    products: Products,
 ) -> Result<LinearGradients<Mem>, ShapeError> {
-    let operand_size = volume("events", &[n, k])?;
-    let weight_size = volume("weight", &[k, m])?;
-    check("events", events.len(), operand_size)?;
-    check("weight", weight.len(), weight_size)?;
+    let &Linear { n, k, m, events, weight, products } = linear;
+    linear.check()?;
     check("grad_out", grad_out.len(), volume("grad_out", &[n, m])?)?;
-    check_option("needs_grad", needs_grad, operand_size)?;
+    check_option("needs_grad", needs_grad, events.len())?;
     let grad = View::new(grad_out, n, m);
-    let [operand, weight_gradient, bias] = [(); 3].map(|()| Mem::unwritten(0));
+    let [operand, weight_gradient, bias] = [(); 3].map(|()| Mem::zeros(0));
     let mut result = LinearGradients { operand, weight: weight_gradient, bias };
     if want.operand {
         result.operand = operand_gradient(needs_grad, n, k, products, |needed, out| {
@@ -101,7 +114,7 @@ pub fn event_linear_backward<F: Element, Mem: Memory<F>>(
         });
     }
     if want.weight {
-        result.weight = Mem::zeros(weight_size);
+        result.weight = Mem::zeros(weight.len());
         let events = F::operand(View::new(events, n, k), products);
         F::transposed_product(&events, grad, ViewMut::new(result.weight.as_mut(), k, m));
     }

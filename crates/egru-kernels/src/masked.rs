@@ -12,9 +12,9 @@ use crate::view::{View, ViewMut};
 pub(crate) const FEW_ROWS: usize = 3;
 /// Rows of the table of which a block of a panel stays in the second-level cache: 384 KiB.
 pub(crate) const BLOCK_ROWS: usize = 256;
-/// The same where the next block is fetched there meanwhile.
+/// Rows of a block where the next one is fetched into that cache meanwhile.
 const BLOCK_ROWS_AHEAD: usize = BLOCK_ROWS / 2;
-/// Bytes of a table from which on its blocks are fetched ahead of time.
+/// Bytes of a table from which its blocks are fetched ahead of time.
 const CACHED: usize = 4 << 20;
 
 /// A table cut into panels of columns, `[panels, rows, panel_columns]`, the last one narrower: rows lie on
@@ -46,7 +46,9 @@ impl<F: Float> Panels<F> {
     #[inline(always)]
     pub fn cut(table: View<'_, F>) -> Self {
         let (rows, columns) = (table.rows, table.cols);
-        let mut values = Aligned::new(rows * columns.next_multiple_of(line::<F>()));
+        // SAFETY: the panels, which are cut next, are all of it.
+        let mut values =
+            unsafe { Aligned::unwritten(rows * columns.next_multiple_of(line::<F>())) };
         let mut rest: &mut [F] = &mut values;
         for column in (0..columns).step_by(panel_columns::<F>()) {
             let width = padded::<F>(columns, column);
@@ -87,7 +89,8 @@ impl<F: Float> Panels<F> {
             let after = column + panel_columns::<F>();
             // After the last one the first one, for the next call.
             let next = self.ahead().then(|| panel(if after < grad.cols { after } else { 0 }));
-            add_panel(simd, grad, column, panel(column), next, plan, workspace, out);
+            let panel = Panel { column, values: panel(column), next };
+            add_panel(simd, grad, panel, plan, workspace, out);
         }
     }
 }
@@ -102,25 +105,33 @@ pub(crate) fn add_wanted<S: Simd, F: Float>(
     out: &mut ViewMut<'_, F>,
 ) {
     let mut workspace = workspace();
-    let mut values = Aligned::new(table.rows * panel_columns::<F>());
+    // SAFETY: of it, only the panel is read that has been cut into it.
+    let mut values = unsafe { Aligned::unwritten(table.rows * panel_columns::<F>()) };
     for column in (0..grad.cols).step_by(panel_columns::<F>()) {
         let width = padded::<F>(grad.cols, column);
         let values = &mut values[..table.rows * width];
         cut_panel(table, column, width, values);
-        add_panel(simd, grad, column, values, None, plan, &mut workspace, out);
+        let panel = Panel { column, values, next: None };
+        add_panel(simd, grad, panel, plan, &mut workspace, out);
     }
 }
 
-/// The part of one panel, `table`, whose columns begin at `column`, in all wanted products. Each block is fetched
-/// ahead of time if there is a `next_panel`.
-#[allow(clippy::too_many_arguments)]
+/// A panel of a table.
+struct Panel<'a, F> {
+    /// Where its columns begin.
+    column: usize,
+    /// Its rows.
+    values: &'a [F],
+    /// The panel after it, if blocks are fetched ahead of time.
+    next: Option<&'a [F]>,
+}
+
+/// The part of one panel in all wanted products.
 #[inline(always)]
 fn add_panel<S: Simd, F: Float>(
     simd: S,
     grad: View<'_, F>,
-    column: usize,
-    table: &[F],
-    next_panel: Option<&[F]>,
+    Panel { column, values, next: next_panel }: Panel<'_, F>,
     plan: &Plan,
     workspace: &mut Aligned<F>,
     out: &mut ViewMut<'_, F>,
@@ -128,13 +139,14 @@ fn add_panel<S: Simd, F: Float>(
     let width = padded::<F>(grad.cols, column);
     let filled = width.min(grad.cols - column);
     let (targets, stride) = (out.cols, out.stride);
+    let table = Rows { values, width };
     // What the tasks rely on.
-    assert_eq!((plan.shape, table.len()), ((out.rows, targets), targets * width));
+    assert_eq!((plan.shape, values.len()), ((out.rows, targets), targets * width));
     assert_eq!((grad.rows, workspace.len()), (out.rows, GROUP * panel_columns::<F>()));
     for block in 0..plan.blocks() {
         let columns = block * plan.block_rows..((block + 1) * plan.block_rows).min(targets);
         let next_block = next_panel.map_or(&[][..], |next_panel| {
-            let rest = &table[columns.end * width..];
+            let rest = &values[columns.end * width..];
             let panel = if rest.is_empty() { next_panel } else { rest };
             &panel[..panel.len().min(plan.block_rows * width)]
         });
@@ -150,16 +162,16 @@ fn add_panel<S: Simd, F: Float>(
             // The next group is fetched a little at a time, between the sizes.
             let next = row + rows..(row + rows + GROUP).min(grad.rows);
             let share = next.len().div_ceil(MOST);
-            let sums = out.rows_mut(row..next.end);
+            let mut sums = Sums { values: out.rows_mut(row..next.end), stride };
             macro_rules! of_size {
                 ($($n:literal)*) => {$(
                     for place in share * ($n - 1)..(share * $n).min(next.len()) {
                         prefetch(grad.segment(next.start + place, column, filled));
-                        prefetch(&sums[(rows + place) * stride..][columns.clone()]);
+                        prefetch(&sums.values[(rows + place) * stride..][columns.clone()]);
                     }
                     let tasks = plan.tasks(group, block, $n);
                     // SAFETY: the plan is one of these rows and targets (checked above), in groups of `GROUP`.
-                    unsafe { add_tasks::<S, F, $n>(simd, tasks, table, width, &mut next_block, workspace, sums, stride) };
+                    unsafe { add_tasks::<S, F, $n>(simd, tasks, table, workspace, &mut sums, &mut next_block) };
                 )*};
             }
             of_size!(1 2 3 4 5 6 7 8 9 10 11 12);
@@ -167,27 +179,37 @@ fn add_panel<S: Simd, F: Float>(
     }
 }
 
+/// The rows of a panel, one after the other.
+#[derive(Clone, Copy)]
+struct Rows<'a, F> {
+    values: &'a [F],
+    width: usize,
+}
+
+/// Some rows of a result, each `stride` values after the one before.
+struct Sums<'a, F> {
+    values: &'a mut [F],
+    stride: usize,
+}
+
 /// Tasks of one size: `sums[sample][target] += table[target] . workspace[sample]`. Each fetches a share of `next_block`.
 ///
 /// # Safety
 /// Targets are rows of `table`, samples are rows of `sums` and below [`GROUP`]; `workspace` holds their vectors.
-#[allow(clippy::too_many_arguments)]
 #[inline(always)]
 unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
     simd: S,
     tasks: &[Task],
-    table: &[F],
-    width: usize,
-    next_block: &mut Ahead<'_, F>,
+    table: Rows<'_, F>,
     workspace: &[F],
-    sums: &mut [F],
-    stride: usize,
+    sums: &mut Sums<'_, F>,
+    next_block: &mut Ahead<'_, F>,
 ) {
     let row = |task: &Task| {
-        let start = task.target as usize * width;
-        debug_assert!(start + width <= table.len());
+        let start = task.target as usize * table.width;
+        debug_assert!(start + table.width <= table.values.len());
         // SAFETY: a row of the table.
-        unsafe { table.get_unchecked(start..start + width) }
+        unsafe { table.values.get_unchecked(start..start + table.width) }
     };
     for task in tasks {
         next_block.fetch();
@@ -195,22 +217,23 @@ unsafe fn add_tasks<S: Simd, F: Float, const N: usize>(
         // SAFETY: rows are whole cache lines of a panel; the samples are promised by the caller.
         let products = unsafe { dots::<S, F, N>(simd, row(task), workspace, samples) };
         for i in 0..N {
-            let at = usize::from(samples[i]) * stride + task.target as usize;
-            debug_assert!(at < sums.len());
+            let at = usize::from(samples[i]) * sums.stride + task.target as usize;
+            debug_assert!(at < sums.values.len());
             // SAFETY: promised by the caller.
-            unsafe { *sums.get_unchecked_mut(at) += products[i] };
+            unsafe { *sums.values.get_unchecked_mut(at) += products[i] };
         }
     }
 }
 
 /// Memory for [`add_wanted`] to work in.
 pub(crate) fn workspace<F: Float>() -> Aligned<F> {
-    let mut panel = Aligned::new(GROUP * panel_columns::<F>());
+    // SAFETY: all of it is written next.
+    let mut panel = unsafe { Aligned::unwritten(GROUP * panel_columns::<F>()) };
     panel.fill(F::ZERO);
     panel
 }
 
-/// [`add_wanted`] for at most [`FEW_ROWS`] rows, each by itself, from the table as it lies.
+/// [`add_wanted`] for at most [`FEW_ROWS`] rows, each by itself, from the uncut table.
 #[inline(always)]
 pub(crate) fn add_wanted_singly<S: Simd, F: Float>(
     simd: S,

@@ -16,7 +16,7 @@ use crate::tiles::{ROWS, add_list, even_share};
 use crate::view::{View, ViewMut};
 use crate::{Float, Products, simd};
 
-/// Events per row of a table from which on cutting it into tiles pays.
+/// Events per row of a table from which cutting it into tiles pays.
 const EVENTS_WORTH_TILES: usize = 2;
 
 /// `out[N, M] = sparse[N, K] table[K, M] (+ bias[M])`.
@@ -124,7 +124,7 @@ impl<F: Float> WithSimd for AddEvents<'_, F> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         if self.lists.total() < EVENTS_WORTH_TILES * self.lists.inner {
-            self.as_it_lies(simd);
+            self.uncut(simd);
         } else {
             self.in_tiles(simd);
         }
@@ -134,7 +134,7 @@ impl<F: Float> WithSimd for AddEvents<'_, F> {
 impl<F: Float> AddEvents<'_, F> {
     /// Few events: the table is read where they select it.
     #[inline(always)]
-    fn as_it_lies<S: Simd>(&self, simd: S) {
+    fn uncut<S: Simd>(&self, simd: S) {
         for outer in 0..self.lists.outer {
             let at = outer * self.stride + self.columns.start;
             // SAFETY: own columns.
@@ -166,7 +166,9 @@ impl<F: Float> AddEvents<'_, F> {
         let width = tile_columns::<F>();
         let chunks = self.lists.chunks();
         let results = even_share(self.lists.outer, ROWS);
-        let (mut tile, mut sums) = (Aligned::new(CHUNK * width), Aligned::new(results * width));
+        // SAFETY: the rows of a chunk, and what the sums of a block start from, are written before they are read.
+        let (mut tile, mut sums) =
+            unsafe { (Aligned::unwritten(CHUNK * width), Aligned::unwritten(results * width)) };
         for column in self.columns.clone().step_by(width) {
             let columns = column..(column + width).min(self.columns.end);
             for block in (0..self.lists.outer).step_by(results) {

@@ -16,7 +16,7 @@ pub(crate) struct Wants {
 }
 
 impl Wants {
-    /// None, for `rows` of the matrix and `targets` of the table.
+    /// Wants nothing, of `rows` of the matrix and `targets` of the table.
     pub fn reset(&mut self, rows: usize, targets: usize) {
         self.bits.clear();
         self.bits.resize(rows.div_ceil(GROUP) * targets, 0);
@@ -34,7 +34,7 @@ impl Wants {
         }
     }
 
-    /// Those that `needed` is not zero for.
+    /// Wants the products for which `needed` is not zero.
     #[inline(always)]
     pub fn of<F: Float>(needed: View<'_, F>) -> Self {
         let mut wants = Self::default();

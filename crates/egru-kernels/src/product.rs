@@ -149,7 +149,7 @@ fn prefetch_line<F>(values: &[F], at: usize) {
     let _ = (values, at);
 }
 
-/// `out[k] += sum over events of value * table[index, k]`, for all columns of `table`, which lies as it lies.
+/// `out[k] += sum over events of value * table[index, k]`, for all columns of an uncut `table`.
 #[inline(always)]
 pub(crate) fn add_rows<S: Simd, F: Float>(
     simd: S,

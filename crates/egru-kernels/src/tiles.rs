@@ -21,7 +21,7 @@ pub(crate) fn even_share(all: usize, most: usize) -> usize {
     all.div_ceil(all.div_ceil(most).max(1)).max(1)
 }
 
-/// Events per row of a chunk from which on nearly all of its rows are needed, so that fetching all of them
+/// Events per row of a chunk from which nearly all of its rows are needed, so that fetching all of them
 /// ahead of time wastes nothing.
 const EVENTS_WORTH_PREFETCHING: usize = 2;
 
@@ -103,7 +103,8 @@ impl<F: Float> GateTiles<F> {
 fn cut<F: Float>(table: View<'_, F>, units: &Range<usize>) -> Aligned<F> {
     let (hidden, width) = (table.cols / 3, tile_units::<F>());
     let (rows, tiles) = (table.rows, units.len().div_ceil(width));
-    let mut values = Aligned::new(tiles * rows * tile_columns::<F>());
+    // SAFETY: the loops below write all of it: three gates of `width` units are the columns of a tile.
+    let mut values = unsafe { Aligned::unwritten(tiles * rows * tile_columns::<F>()) };
     for (tile, values) in values.chunks_exact_mut((rows * 3 * width).max(1)).enumerate() {
         let start = units.start + tile * width;
         let filled = width.min(units.end - start);

@@ -1,5 +1,7 @@
 //! What goes into and comes out of one EGRU sequence.
 
+use crate::Products;
+
 /// Sizes of one sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dims {
@@ -70,6 +72,19 @@ pub struct Inputs<'a, F> {
     /// Non-zero where the gradient of `x` is wanted, `[T, B, C]`; elsewhere it is zero. `None`: everywhere.
     /// The `window` of the layer below, if `x` is its event output. Only the backward pass reads it.
     pub x_needs_grad: Option<&'a [F]>,
+}
+
+/// One sequence: what both passes over it are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequence<'a, F> {
+    /// Its sizes.
+    pub dims: Dims,
+    /// Constants of the cell.
+    pub params: EgruParams,
+    /// Its arrays.
+    pub inputs: Inputs<'a, F>,
+    /// Which products are executed.
+    pub products: Products,
 }
 
 /// Which series the forward pass keeps beside `y`. Each costs memory and the time to write it; what is

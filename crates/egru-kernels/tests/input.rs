@@ -8,6 +8,10 @@ use egru_kernels::*;
 
 const DIMS: Dims = Dims { time: 4, batch: 3, input: 2, hidden: 70 };
 
+fn sequence(inputs: Inputs<'_, f64>) -> Sequence<'_, f64> {
+    Sequence { dims: DIMS, params: EgruParams::default(), inputs, products: Products::Auto }
+}
+
 fn inputs(p: &Problem) -> Inputs<'_, f64> {
     Inputs {
         x: &p.x,
@@ -44,29 +48,29 @@ fn every_array_is_checked() {
         ("lengths", Inputs { lengths: Some(&[4]), ..good }),
         ("x_needs_grad", Inputs { x_needs_grad: Some(&short), ..good }),
     ];
-    let params = EgruParams::default();
     for (expected, bad) in cases {
-        match egru_forward::<_, Vec<_>>(DIMS, &params, &bad, Products::Auto, Keep::ALL) {
+        match egru_forward::<_, Vec<_>>(&sequence(bad), Keep::ALL) {
             Err(ShapeError::Length { name, given: 1, .. }) => assert_eq!(name, expected),
             other => panic!("{expected}: {other:?}"),
         }
     }
     let long = Inputs { lengths: Some(&[4, 5, 0]), ..good };
-    let error = egru_forward::<_, Vec<_>>(DIMS, &params, &long, Products::Auto, Keep::ALL);
+    let error = egru_forward::<_, Vec<_>>(&sequence(long), Keep::ALL);
     assert_eq!(error, Err(ShapeError::SampleLength { sample: 1, given: 5, time: 4 }));
     let huge = Dims { time: usize::MAX / 2, ..DIMS };
-    let error = egru_forward::<_, Vec<_>>(huge, &params, &good, Products::Auto, Keep::ALL);
+    let huge = Sequence { dims: huge, ..sequence(good) };
+    let error = egru_forward::<_, Vec<_>>(&huge, Keep::ALL);
     assert!(matches!(error, Err(ShapeError::TooLarge { .. })));
 
-    let out = egru_forward::<_, Vec<_>>(DIMS, &params, &good, Products::Auto, Keep::OUTPUT)
-        .expect("shapes fit");
+    let good = sequence(good);
+    let out = egru_forward::<_, Vec<_>>(&good, Keep::OUTPUT).expect("shapes fit");
     for kept in [&out.c, &out.o, &out.trace, &out.window, &out.tape.u, &out.tape.gates] {
         assert!(kept.is_empty());
     }
     let Outputs { y, tape, .. } = out;
     let all = Cotangents { y: Some(&y), ..Cotangents::default() };
     let backward = |y: &[f64], tape: Tape<Vec<f64>>, grads: &Cotangents<f64>| {
-        egru_backward(DIMS, &params, &good, y, tape, grads, ALL, Products::Auto)
+        egru_backward(&good, y, tape, grads, ALL)
     };
     let error = backward(&y, tape, &all);
     assert!(matches!(error, Err(ShapeError::Length { name: "tape", given: 0, .. })));
@@ -84,15 +88,13 @@ fn every_array_is_checked() {
 #[test]
 fn only_what_is_wanted_comes_back() {
     let problem = Problem::random(DIMS, 0.1, 1);
-    let (inputs, params) = (inputs(&problem), EgruParams::default());
-    let out = egru_forward::<_, Vec<_>>(DIMS, &params, &inputs, Products::Auto, Keep::ALL)
-        .expect("shapes fit");
+    let sequence = sequence(inputs(&problem));
+    let out = egru_forward::<_, Vec<_>>(&sequence, Keep::ALL).expect("shapes fit");
     let grads = Cotangents { y: Some(&problem.dy), ..Cotangents::default() };
     let none = Wanted { x: false, w: false, r: false, theta: false, state: false };
     let run = |wanted| {
         let tape = out.tape.clone();
-        egru_backward(DIMS, &params, &inputs, &out.y, tape, &grads, wanted, Products::Auto)
-            .expect("shapes fit")
+        egru_backward(&sequence, &out.y, tape, &grads, wanted).expect("shapes fit")
     };
     let got = run(none);
     let all = [

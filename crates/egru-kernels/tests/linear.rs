@@ -41,25 +41,15 @@ fn agrees(sizes: [usize; 3], share: f64, seed: u64) {
     let grad = random.values(n * m, 1.0);
     let expected = reference(sizes, [&events, &weight, &bias, &grad, &needs]);
     for products in [Products::Events, Products::Dense, Products::Auto] {
-        let forward =
-            |bias| event_linear_forward::<_, Vec<_>>(n, k, m, &events, &weight, bias, products);
+        let linear = Linear { n, k, m, events: &events, weight: &weight, products };
+        let forward = |bias| event_linear_forward::<_, Vec<_>>(&linear, bias);
         let out = forward(Some(&bias)).expect("shapes fit");
         let no_bias = forward(None).expect("shapes fit");
         let with_bias: Vec<f64> =
             no_bias.iter().enumerate().map(|(i, value)| value + bias[i % m]).collect();
         assert!(distance(&with_bias, &out) < 1e-13);
-        let got = event_linear_backward::<_, Vec<_>>(
-            n,
-            k,
-            m,
-            &events,
-            &weight,
-            Some(&needs),
-            &grad,
-            ALL,
-            products,
-        )
-        .expect("shapes fit");
+        let got = event_linear_backward::<_, Vec<_>>(&linear, Some(&needs), &grad, ALL)
+            .expect("shapes fit");
         let got = [out, got.operand, got.weight, got.bias];
         for (which, (got, expected)) in got.iter().zip(&expected).enumerate() {
             let error = distance(got, expected);
@@ -85,48 +75,24 @@ fn larger_than_any_block() {
 #[test]
 fn only_what_is_wanted() {
     let none = LinearWanted { operand: false, weight: false, bias: false };
-    let got = event_linear_backward::<_, Vec<_>>(
-        1,
-        2,
-        1,
-        &[1.0, 0.0],
-        &[1.0, 2.0],
-        None,
-        &[3.0],
-        none,
-        Products::Auto,
-    );
+    let (events, weight) = (&[1.0, 0.0], &[1.0, 2.0]);
+    let linear = Linear { n: 1, k: 2, m: 1, events, weight, products: Products::Auto };
+    let got = event_linear_backward::<_, Vec<_>>(&linear, None, &[3.0], none);
     let empty = LinearGradients { operand: vec![], weight: vec![], bias: vec![] };
     assert_eq!(got, Ok(empty));
     // Without a mask the gradient of the operand is wanted everywhere.
     let want = LinearWanted { operand: true, ..none };
-    let got = event_linear_backward::<_, Vec<_>>(
-        1,
-        2,
-        1,
-        &[1.0, 0.0],
-        &[1.0, 2.0],
-        None,
-        &[3.0],
-        want,
-        Products::Events,
-    );
+    let linear = Linear { products: Products::Events, ..linear };
+    let got = event_linear_backward::<_, Vec<_>>(&linear, None, &[3.0], want);
     assert_eq!(got.map(|got| got.operand), Ok(vec![3.0, 6.0]));
 }
 
 #[test]
 fn only_exact_zeros_are_skipped() {
     let nan = f64::NAN;
-    let out = event_linear_forward::<_, Vec<_>>(
-        2,
-        2,
-        1,
-        &[nan, 0.0, 0.0, 1.0],
-        &[nan, 1.0],
-        None,
-        Products::Events,
-    )
-    .expect("shapes fit");
+    let (events, weight) = (&[nan, 0.0, 0.0, 1.0], &[nan, 1.0]);
+    let linear = Linear { n: 2, k: 2, m: 1, events, weight, products: Products::Events };
+    let out = event_linear_forward::<_, Vec<_>>(&linear, None).expect("shapes fit");
     assert!(out[0].is_nan());
     assert_eq!(out[1], 1.0);
 }

@@ -38,7 +38,7 @@ impl<B: Backend> Maybe<B> {
         }
     }
 
-    /// The same as a constant of the tape.
+    /// The tensor as a constant of the tape.
     pub(crate) fn constant<C: CheckpointStrategy>(self) -> Maybe<Autodiff<B, C>> {
         match self {
             Self::Absent => Maybe::Absent,
@@ -48,7 +48,7 @@ impl<B: Backend> Maybe<B> {
 }
 
 impl<B: Backend, C: CheckpointStrategy> Maybe<Autodiff<B, C>> {
-    /// The same without its gradient.
+    /// The tensor without its gradient.
     pub(crate) fn into_inner(self) -> Maybe<B> {
         match self {
             Self::Absent => Maybe::Absent,

@@ -189,16 +189,14 @@ pub fn run<F: Element + Into<f64>>(problem: &Problem, products: Products) -> Res
         lengths: p.lengths.as_deref(),
         x_needs_grad: needs.as_deref(),
     };
-    let out = egru_forward::<F, Vec<F>>(p.dims, &p.params, &inputs, products, Keep::ALL)
-        .expect("shapes fit");
+    let sequence = Sequence { dims: p.dims, params: p.params, inputs, products };
+    let out = egru_forward::<F, Vec<F>>(&sequence, Keep::ALL).expect("shapes fit");
     let (dy, dc, do_, dtrace) = (cast(&p.dy), cast(&p.dc), cast(&p.do_), cast(&p.dtrace));
     let [last_c, last_y, last_trace] = [0, 1, 2].map(|i| cast(&p.dlast[i]));
     let last = LastCotangents { c: Some(&last_c), y: Some(&last_y), trace: Some(&last_trace) };
     let grads =
         Cotangents { y: Some(&dy), c: Some(&dc), o: Some(&do_), trace: Some(&dtrace), last };
-    let (dims, params) = (p.dims, &p.params);
-    let g = egru_backward(dims, params, &inputs, &out.y, out.tape, &grads, ALL, products)
-        .expect("shapes fit");
+    let g = egru_backward(&sequence, &out.y, out.tape, &grads, ALL).expect("shapes fit");
     let back = |values: &[F]| values.iter().map(|&v| v.into()).collect::<Vec<f64>>();
     Results {
         outputs: Outputs {

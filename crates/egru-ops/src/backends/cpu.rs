@@ -3,7 +3,9 @@
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::{DType, Element};
 use egru_kernels as kernels;
-use kernels::{Cotangents, Dims, Inputs, LastCotangents, LinearWanted, Wanted, Zoneout};
+use kernels::{
+    Cotangents, Dims, Inputs, LastCotangents, Linear, LinearWanted, Sequence, Wanted, Zoneout,
+};
 
 use crate::egru_sequence::{
     EgruSequenceBackend, SequenceCotangents, SequenceGradients, SequenceInputs, SequenceOutputs,
@@ -140,16 +142,16 @@ fn dims<B: Backend>(i: &SequenceInputs<B>) -> Dims {
     Dims { time: x[0], batch: x[1], input: x[2], hidden: i.theta.shape()[0] }
 }
 
-fn kernel_inputs<'a, B: CpuBackend, F: CpuFloat>(
+fn sequence<'a, B: CpuBackend, F: CpuFloat>(
     i: &'a SequenceInputs<B>,
     settings: &'a SequenceSettings,
-) -> Inputs<'a, F> {
+) -> Sequence<'a, F> {
     let zoneout = match slice_maybe(&i.zoneout) {
         Some(mask) => Zoneout::Mask(mask),
         None if settings.new_share == 1.0 => Zoneout::Off,
         None => Zoneout::Keep(F::from_f64(settings.new_share)),
     };
-    Inputs {
+    let inputs = Inputs {
         x: B::slice(&i.x),
         y0: B::slice(&i.y0),
         c0: B::slice(&i.c0),
@@ -162,7 +164,9 @@ fn kernel_inputs<'a, B: CpuBackend, F: CpuFloat>(
         zoneout,
         lengths: settings.lengths.as_deref(),
         x_needs_grad: slice_maybe(&i.x_needs_grad),
-    }
+    };
+    let SequenceSettings { params, execution, .. } = settings;
+    Sequence { dims: dims(i), params: *params, inputs, products: execution.products }
 }
 
 fn forward_as<B: CpuBackend, F: CpuFloat>(
@@ -170,13 +174,11 @@ fn forward_as<B: CpuBackend, F: CpuFloat>(
     settings: &SequenceSettings,
 ) -> SequenceOutputs<B> {
     let inputs = inputs.map(B::contiguous);
-    let dims = dims(&inputs);
-    let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
-    let SequenceSettings { params, execution, keep, .. } = settings;
+    let sequence = sequence::<B, F>(&inputs, settings);
+    let keep = settings.keep;
     let out: kernels::Outputs<B::Memory<F>> =
-        kernels::egru_forward(dims, params, &kernel_inputs, execution.products, *keep)
-            .expect(CHECKED);
-    let Dims { time, batch, hidden, .. } = dims;
+        kernels::egru_forward(&sequence, keep).expect(CHECKED);
+    let Dims { time, batch, hidden, .. } = sequence.dims;
     let series = |kept: bool, values, width: usize| {
         Maybe::when(kept, || B::tensor(values, &[time, batch, width]))
     };
@@ -211,13 +213,10 @@ fn backward_as<B: CpuBackend, F: CpuFloat>(
     settings: &SequenceSettings,
 ) -> SequenceGradients<B> {
     let inputs = inputs.map(B::contiguous);
-    let dims = dims(&inputs);
-    let kernel_inputs = kernel_inputs::<B, F>(&inputs, settings);
+    let sequence = sequence::<B, F>(&inputs, settings);
     let cotangents = cotangents.map(B::contiguous);
     let steps = kernels::egru_backward_steps(
-        dims,
-        &settings.params,
-        &kernel_inputs,
+        &sequence,
         kernels::Tape { u: B::memory::<F>(tape.u), gates: B::memory::<F>(tape.gates) },
         &Cotangents {
             y: slice_maybe(&cotangents.y),
@@ -230,15 +229,13 @@ fn backward_as<B: CpuBackend, F: CpuFloat>(
                 trace: slice_maybe(&cotangents.last_trace),
             },
         },
-        settings.execution.products,
     )
     .expect(CHECKED);
     // As large as the gradients that follow.
     drop(cotangents);
     let y = B::contiguous(tape.y);
-    let products = settings.execution.products;
-    let g = steps.finish(&kernel_inputs, B::slice(&y), wanted, products).expect(CHECKED);
-    let Dims { time, batch, input, hidden } = dims;
+    let g = steps.finish(&sequence, B::slice(&y), wanted).expect(CHECKED);
+    let Dims { time, batch, input, hidden } = sequence.dims;
     let give = |wanted: bool, values, shape: &[usize]| {
         Maybe::when(wanted, || B::tensor::<F>(values, shape))
     };
@@ -264,9 +261,19 @@ fn contiguous_linear<B: CpuBackend>(i: LinearInputs<B>) -> LinearInputs<B> {
     }
 }
 
-fn linear_dims<B: Backend>(i: &LinearInputs<B>) -> [usize; 3] {
+fn linear<B: CpuBackend, F: CpuFloat>(
+    i: &LinearInputs<B>,
+    products: kernels::Products,
+) -> Linear<'_, F> {
     let (events, weight) = (i.events.shape(), i.weight.shape());
-    [events[0], events[1], weight[1]]
+    Linear {
+        n: events[0],
+        k: events[1],
+        m: weight[1],
+        events: B::slice(&i.events),
+        weight: B::slice(&i.weight),
+        products,
+    }
 }
 
 fn linear_forward_as<B: CpuBackend, F: CpuFloat>(
@@ -274,11 +281,9 @@ fn linear_forward_as<B: CpuBackend, F: CpuFloat>(
     products: kernels::Products,
 ) -> FloatTensor<B> {
     let i = contiguous_linear(inputs);
-    let [n, k, m] = linear_dims(&i);
-    let bias = Some(B::slice::<F>(&i.bias));
-    let (events, weight) = (B::slice(&i.events), B::slice(&i.weight));
-    let out = kernels::event_linear_forward(n, k, m, events, weight, bias, products);
-    B::tensor::<F>(out.expect(CHECKED), &[n, m])
+    let linear = linear::<B, F>(&i, products);
+    let out = kernels::event_linear_forward(&linear, Some(B::slice(&i.bias)));
+    B::tensor::<F>(out.expect(CHECKED), &[linear.n, linear.m])
 }
 
 fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
@@ -289,19 +294,10 @@ fn linear_backward_as<B: CpuBackend, F: CpuFloat>(
 ) -> LinearGradients<B> {
     let i = contiguous_linear(inputs);
     let cotangent = B::contiguous(cotangent);
-    let [n, k, m] = linear_dims(&i);
-    let g = kernels::event_linear_backward(
-        n,
-        k,
-        m,
-        B::slice::<F>(&i.events),
-        B::slice(&i.weight),
-        slice_maybe(&i.needs_grad),
-        B::slice(&cotangent),
-        wanted,
-        products,
-    )
-    .expect(CHECKED);
+    let linear = linear::<B, F>(&i, products);
+    let (needs, cotangent) = (slice_maybe(&i.needs_grad), B::slice(&cotangent));
+    let g = kernels::event_linear_backward(&linear, needs, cotangent, wanted).expect(CHECKED);
+    let Linear { n, k, m, .. } = linear;
     LinearGradients {
         events: Maybe::when(wanted.operand, || B::tensor::<F>(g.operand, &[n, k])),
         weight: Maybe::when(wanted.weight, || B::tensor::<F>(g.weight, &[k, m])),

@@ -12,7 +12,7 @@ use egru_kernels::Products;
 
 use super::lists::{DOTS, LANES};
 
-/// Samples from which on the dense form is taken where the caller leaves it open. The walk keeps one cube for
+/// Samples from which the dense form is taken where the caller leaves it open. The walk keeps one cube for
 /// each sample: its time grows with the number of samples as soon as they are more than the device runs at once,
 /// whereas the matrix products of the library get better with it.
 const DENSE_FROM: usize = 512;
@@ -52,7 +52,7 @@ pub(super) fn units_for(hardware: &HardwareProperties, width: usize) -> usize {
     units_in(width, width.div_ceil(most)).min(most)
 }
 
-/// The same for the walk: as many as leave the lists room in shared memory, if any do.
+/// Units of a cube that walks: as many as leave room for the lists in shared memory, if any do.
 fn walk_units(
     hardware: &HardwareProperties,
     hidden: usize,

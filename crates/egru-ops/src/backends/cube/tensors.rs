@@ -29,7 +29,7 @@ pub(super) fn buffer(tensor: &CubeTensor) -> BufferArg {
     tensor.clone().into_buffer_arg()
 }
 
-/// The same for a tensor that may be absent: `nothing` stands for it, of which kernels know not to use it.
+/// [`buffer`] of a tensor that may be absent: `nothing` stands in for it, and kernels do not read it.
 pub(super) fn buffer_maybe(tensor: &Maybe<CubeBackend>, nothing: &CubeTensor) -> BufferArg {
     match tensor {
         Maybe::Present(tensor) => buffer(tensor),
@@ -60,7 +60,7 @@ pub(super) fn narrowed(weight: CubeTensor, weights: WeightType) -> CubeTensor {
     }
 }
 
-/// The same for the products of the library, which take both sides in one type: rounded, but as wide as before.
+/// [`narrowed`] for the products of the library, which take both sides in one type: rounded, but as wide as before.
 pub(super) fn rounded(weight: CubeTensor, weights: WeightType) -> CubeTensor {
     let wide = weight.dtype;
     kernel::cast(narrowed(weight, weights), wide)

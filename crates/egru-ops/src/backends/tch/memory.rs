@@ -83,7 +83,7 @@ impl<F: CpuFloat> AsMut<[F]> for Memory<F> {
 }
 
 impl<F: CpuFloat> egru_kernels::Memory<F> for Memory<F> {
-    fn unwritten(len: usize) -> Self {
+    unsafe fn unwritten(len: usize) -> Self {
         let mut tensor = Tensor::empty([len as i64], (kind::<F>(), Device::Cpu));
         if cfg!(debug_assertions) {
             // So that the tests see a value that is read before it is written.
@@ -118,6 +118,6 @@ mod tests {
         let other = Memory::<f32>::of(tensor.clone());
         assert_ne!(other.as_ref().as_ptr(), address);
         assert_eq!(other.as_ref(), values::<f32>(&tensor.tensor));
-        assert!(Memory::<f64>::unwritten(0).as_mut().is_empty());
+        assert!(Memory::<f64>::zeros(0).as_mut().is_empty());
     }
 }
