@@ -94,7 +94,9 @@ pub fn run(
         Ok(status) => status,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr().lock(), "error: {}", message(&error));
+            let program = command_line.first().map_or("egru", String::as_str);
+            let remedy = remedy(&error, program).unwrap_or_default();
+            let _ = writeln!(io::stderr().lock(), "error: {}{remedy}", message(&error));
             ExitCode::from(status(&error))
         }
     }
@@ -116,11 +118,37 @@ fn message(error: &anyhow::Error) -> String {
     })
 }
 
+/// What this program can do about data that are missing or broken, which libraries cannot say.
+fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
+    let data = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(TrainError::Data(data)) => Some(data),
+        _ => cause.downcast_ref::<DataError>(),
+    })?;
+    let dataset = match data {
+        DataError::NoRoot { dataset, .. } => {
+            return Some(format!(
+                "\nGive the folder by --data DIR or in EGRU_DATA; with it, `{program} data fetch {dataset}` downloads the files."
+            ));
+        }
+        DataError::Missing { dataset, .. }
+        | DataError::Idx { dataset, .. }
+        | DataError::CountMismatch { dataset, .. } => dataset,
+        _ => return None,
+    };
+    Some(format!(
+        "\n`{program} data fetch {dataset}` downloads the files, `{program} data verify {dataset}` compares those there are \
+         with the published ones."
+    ))
+}
+
 /// What was typed wrong is told apart from what went wrong.
 fn status(error: &anyhow::Error) -> u8 {
     let typed_wrong = error.is::<backend::BackendError>()
         || error.is::<RecipeError>()
-        || matches!(error.downcast_ref(), Some(TrainError::Recipe(_)))
+        || matches!(
+            error.downcast_ref(),
+            Some(TrainError::Recipe(_) | TrainError::ChangedRecipe { .. })
+        )
         || matches!(error.downcast_ref(), Some(DataError::Config { .. }))
         || matches!(error.downcast_ref(), Some(BenchError::NoPass { .. }));
     if typed_wrong { USAGE } else { 1 }
@@ -128,6 +156,8 @@ fn status(error: &anyhow::Error) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use egru::Products;
+
     use super::*;
 
     #[test]
@@ -144,7 +174,7 @@ mod tests {
         assert_eq!(status(&unknown.into()), USAGE);
         assert_eq!(status(&anyhow::anyhow!("disk full")), 1);
         let (workload, detail) = ("lm", "the outputs differ".to_owned());
-        let wrong = BenchError::CheckFailed { workload, activity: 0.15, products: "auto", detail };
+        let wrong = BenchError::CheckFailed { workload, activity: 0.15, products: Products::Auto, detail };
         assert_eq!(status(&wrong.into()), 1);
     }
 }

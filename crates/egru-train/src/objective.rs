@@ -135,8 +135,8 @@ impl<C: Cell> Pass<C> {
     ) -> Result<Pending, CellError> {
         Ok(Pending {
             weight: self.scored.weight,
-            loss: self.scored.loss.clone().detach(),
-            sums: self.scored.sums.iter().map(|(n, s)| (*n, s.clone().detach())).collect(),
+            loss: self.scored.loss.clone().inner(),
+            sums: self.scored.sums.iter().map(|(n, s)| (*n, s.clone().inner())).collect(),
             counts: network.count(&self.output, batch.lengths.as_deref())?,
         })
     }
@@ -153,8 +153,9 @@ pub(crate) struct Pending {
 impl Pending {
     /// Reads the figures, all at once, with one number more: each read waits for the device.
     pub(crate) fn read(self, more: Option<Tensor<1>>) -> Result<(Tally, Option<f64>), TrainError> {
-        let mut transaction =
-            Transaction::default().register(self.counts.tensor()).register(self.loss);
+        // All of one kind: a transaction does not mix tensors with and without autodiff.
+        let counts = self.counts.tensor().inner();
+        let mut transaction = Transaction::default().register(counts).register(self.loss);
         let mut names = Vec::new();
         for (name, sum) in self.sums {
             transaction = transaction.register(sum);
@@ -162,7 +163,7 @@ impl Pending {
         }
         let wants_more = more.is_some();
         if let Some(more) = more {
-            transaction = transaction.register(more);
+            transaction = transaction.register(more.inner());
         }
         let mut read = transaction.try_execute().map_err(device)?.into_iter();
         let mut next = || read.next().expect("as many results as tensors");

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use egru::Products;
 use egru_bench::{
     Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records, commit_here,
-    compare, first_step_memory, markdown, measure, products_name, read_records,
+    compare, first_step_memory, markdown, measure, read_records,
 };
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ fn memory_of_a_process(
         .args(["bench", problem.workload.name, "--format", "json"])
         .arg(format!("--activity={}", problem.activity))
         .arg(format!("--first-step-memory={},{}", calibration.theta, calibration.eps))
-        .arg(format!("--products={}", products_name(products)))
+        .arg(format!("--products={}", products))
         .arg(format!("--backend={}", origin.backend))
         .arg(format!("--threads={}", origin.threads))
         .args(problem.workload.shape.batch().map(|samples| format!("--batch={samples}")))
@@ -169,7 +169,7 @@ fn row(record: &Record) -> String {
         record.workload.clone(),
         record.shape.batch().map_or_else(|| "–".to_owned(), |samples| samples.to_string()),
         record.pass.to_string(),
-        record.products.clone().unwrap_or_default(),
+        record.products.map_or_else(String::new, |products| products.to_string()),
         optional(record.activity, 2),
         optional(record.measured_activity, 4),
         optional(record.measured_window, 3),

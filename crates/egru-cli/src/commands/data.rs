@@ -56,7 +56,7 @@ fn list_all(context: &Context<'_>) -> Outcome {
 fn fetch_one(context: &Context<'_>, name: &str, root: Option<&Path>, offline: bool) -> Outcome {
     let info = catalogue::find(name)?;
     let files = if info.is_generated() {
-        context.out.say(fetch::placement(info, root))?;
+        context.out.say(info.placement(root))?;
         Vec::new()
     } else {
         let progress = FetchProgress::new(context.out);
@@ -97,7 +97,7 @@ fn verify(context: &Context<'_>, name: Option<&str>, root: Option<&Path>) -> Out
         let lines = report.files.iter().map(|file| (file.name.as_str(), state(&file.state)));
         context.out.say(list(lines))?;
         if !report.all_ok() {
-            context.out.say(fetch::placement(info, root))?;
+            context.out.say(info.placement(root))?;
         }
     }
     let ok = reports.iter().all(Report::all_ok);
