@@ -10,7 +10,7 @@ use std::{
 const ROUND: usize = 8;
 /// Share of its time that a consumer may wait before another thread is tried.
 const PATIENCE: f64 = 0.05;
-/// Another thread has helped if the share waited fell at least to this part of what it was.
+/// Another thread has helped if the wait for a batch fell at least to this part of what it was.
 const HELPED: f64 = 0.8;
 
 /// The number of threads that helped in the epochs so far; shared by a loader's epochs.
@@ -36,7 +36,7 @@ impl Helpful {
 /// Watches one epoch.
 pub(crate) struct Pace {
     limit: usize,
-    /// The share waited before the last thread was added.
+    /// Seconds that a batch was waited for before the last thread was added.
     before: Option<f64>,
     round: Round,
 }
@@ -67,14 +67,16 @@ impl Pace {
         if self.round.batches < ROUND {
             return false;
         }
-        let share = self.round.waited.as_secs_f64() / self.round.since.elapsed().as_secs_f64();
+        let waited = self.round.waited.as_secs_f64();
+        let share = waited / self.round.since.elapsed().as_secs_f64();
         self.round = Round::new();
-        self.decide(share, threads, helpful)
+        self.decide(share, waited / ROUND as f64, threads, helpful)
     }
 
-    fn decide(&mut self, share: f64, threads: usize, helpful: &Helpful) -> bool {
+    /// `share` of the consumer's time went by waiting, `wait` seconds for each batch.
+    fn decide(&mut self, share: f64, wait: f64, threads: usize, helpful: &Helpful) -> bool {
         if let Some(before) = self.before.take() {
-            if share > HELPED * before {
+            if wait > HELPED * before {
                 // The last one did not help: the next epoch does without, this one keeps it.
                 self.limit = threads;
                 helpful.set(threads - 1);
@@ -84,7 +86,7 @@ impl Pace {
         }
         let more = share > PATIENCE && threads < self.limit;
         if more {
-            self.before = Some(share);
+            self.before = Some(wait);
         }
         more
     }
@@ -101,29 +103,30 @@ mod tests {
     #[test]
     fn threads_are_added_while_they_help() {
         let (mut pace, helpful) = pace(8);
-        assert!(pace.decide(0.9, 1, &helpful));
-        assert!(pace.decide(0.5, 2, &helpful));
+        // A consumer that does nothing but wait.
+        assert!(pace.decide(1.0, 0.4, 1, &helpful));
+        assert!(pace.decide(1.0, 0.2, 2, &helpful));
         assert_eq!(helpful.get(), 2);
         // The third shortened the wait by a tenth only.
-        assert!(!pace.decide(0.45, 3, &helpful));
+        assert!(!pace.decide(1.0, 0.18, 3, &helpful));
         assert_eq!(helpful.get(), 2);
-        assert!(!pace.decide(0.9, 3, &helpful));
+        assert!(!pace.decide(1.0, 0.4, 3, &helpful));
     }
 
     #[test]
     fn a_consumer_that_does_not_wait_gets_no_more() {
         let (mut pace, helpful) = pace(8);
-        assert!(!pace.decide(0.01, 1, &helpful));
-        assert!(pace.decide(0.9, 1, &helpful));
-        assert!(!pace.decide(0.0, 2, &helpful));
+        assert!(!pace.decide(0.01, 0.4, 1, &helpful));
+        assert!(pace.decide(0.9, 0.4, 1, &helpful));
+        assert!(!pace.decide(0.0, 0.0, 2, &helpful));
         assert_eq!(helpful.get(), 2);
     }
 
     #[test]
     fn there_are_no_more_threads_than_the_machine_runs() {
         let (mut pace, helpful) = pace(2);
-        assert!(pace.decide(0.9, 1, &helpful));
-        assert!(!pace.decide(0.6, 2, &helpful));
+        assert!(pace.decide(0.9, 0.4, 1, &helpful));
+        assert!(!pace.decide(0.6, 0.2, 2, &helpful));
         assert_eq!(helpful.get(), 2);
     }
 

@@ -30,11 +30,10 @@ use crate::{
     scan::{Permutation, Scan, ScanBy, digit_names},
     splits::Splits,
 };
+pub use raster::SIDE;
+
 use raster::Canvas;
 use strokes::{DIGITS, Point};
-
-/// Side of an image in pixels.
-pub const SIDE: usize = 28;
 
 /// Pixels to one side of the square that the strokes are given in, before distortion. The digits
 /// fill 0.8 of it: 20 pixels, the box that MNIST's digits were fitted to.

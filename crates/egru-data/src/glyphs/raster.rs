@@ -1,6 +1,9 @@
 //! Drawing thick lines with soft edges.
 
-use super::{SIDE, strokes::Point};
+use super::strokes::Point;
+
+/// Side of an image in pixels.
+pub const SIDE: usize = 28;
 
 /// An image under the pen: the share of each pixel that is inked, row-major.
 pub(super) struct Canvas {
