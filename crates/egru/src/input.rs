@@ -1,7 +1,6 @@
 //! What enters a network.
 
 use burn::tensor::{Int, Tensor};
-use serde::{Deserialize, Serialize};
 
 /// A batch of input sequences, time-first.
 #[derive(Clone, Debug)]
@@ -43,8 +42,7 @@ impl From<Tensor<2, Int>> for Input {
 }
 
 /// What one step of the input is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputShape {
     /// So many values.
     Values {

@@ -95,6 +95,8 @@ impl Reading {
     /// The sum over rows of the cross-entropy of each row's class, `[1]`, `chunk` rows at a time: no more than
     /// `chunk * K` logits exist at once, and none of them stays for the backward pass.
     ///
+    /// A chunk also costs a pass over the gradient of the weights, `H * K`: some hundred rows are a good size.
+    ///
     /// The gradients by `values`, weights and bias are exact. They are computed here, chunk by chunk, since the
     /// loss is at the end of the network: what is differentiated later is this sum times a number.
     ///
@@ -137,7 +139,7 @@ impl Reading {
             let part = fixed.slice(k * chunk..k * chunk + classes.len());
             loss = loss + part.chunk_loss(classes, &wanted, &mut gradients)?;
         }
-        if !self.values.is_autodiff() {
+        if !(wanted.any() || self.values.is_autodiff()) {
             return Ok(loss);
         }
         let mut loss = loss.autodiff();
@@ -190,14 +192,8 @@ impl Reading {
         if wanted.values {
             gradients.values.extend(part.values.grad_remove(&mut tape));
         }
-        let add = |sum: Option<Tensor<2>>, gradient: Option<Tensor<2>>| match (sum, gradient) {
-            (Some(sum), Some(gradient)) => Some(sum + gradient),
-            (sum, gradient) => sum.or(gradient),
-        };
-        gradients.weight = add(gradients.weight.take(), part.weight.grad_remove(&mut tape));
-        let bias = part.bias.grad_remove(&mut tape).map(Tensor::unsqueeze);
-        gradients.bias =
-            add(gradients.bias.take().map(Tensor::unsqueeze), bias).map(|sum| sum.squeeze_dim(0));
+        add(&mut gradients.weight, part.weight.grad_remove(&mut tape));
+        add(&mut gradients.bias, part.bias.grad_remove(&mut tape));
         Ok(loss)
     }
 }
@@ -224,6 +220,13 @@ struct Gradients {
     weight: Option<Tensor<2>>,
     /// Summed.
     bias: Option<Tensor<1>>,
+}
+
+fn add<const D: usize>(sum: &mut Option<Tensor<D>>, gradient: Option<Tensor<D>>) {
+    *sum = match (sum.take(), gradient) {
+        (Some(sum), Some(gradient)) => Some(sum + gradient),
+        (sum, gradient) => sum.or(gradient),
+    };
 }
 
 /// The tensor at the start of a new tape.

@@ -163,6 +163,13 @@ fn only_what_is_tracked_gets_a_gradient() {
     assert!(case.values.grad(&grads).is_some() && case.bias.grad(&grads).is_some());
     assert!(case.weight.grad(&grads).is_none());
 
+    // What is read may be without a tape of its own.
+    let given = case.values.clone().inner();
+    let reading = Reading::new(given, case.weight.clone(), case.bias.clone());
+    let grads = reading.cross_entropy(&case.classes, 2).unwrap().backward();
+    assert!(case.values.grad(&grads).is_none());
+    assert!(case.weight.grad(&grads).is_some() && case.bias.grad(&grads).is_some());
+
     // In evaluation there is the loss alone.
     let [values, weight] = [case.values.clone(), case.weight.clone()].map(Tensor::inner);
     let calm = Reading::new(values, weight, case.bias.clone().inner());
