@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{fetch::FetchError, idx::IdxError};
+use crate::{events::EventError, fetch::FetchError, idx::IdxError};
 
 /// Why a data set could not be loaded, read or batched.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,9 @@ pub enum DataError {
     /// Files could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A recording of an event camera could not be read, cut or made into frames.
+    #[error(transparent)]
+    Events(#[from] EventError),
 }
 
 impl DataError {

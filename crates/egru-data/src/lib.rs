@@ -28,6 +28,7 @@ mod config;
 mod dataset;
 pub mod delay_copy;
 mod error;
+pub mod events;
 pub mod fetch;
 mod generated;
 pub mod glyphs;

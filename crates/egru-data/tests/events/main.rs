@@ -1,0 +1,8 @@
+//! Events: readers on good files, damaged ones and noise; parts, frames and changes of events; the published data.
+
+mod aedat;
+mod bs2;
+mod dvs128;
+mod labels;
+mod slices;
+mod support;
