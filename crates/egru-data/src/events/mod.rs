@@ -22,6 +22,7 @@
 
 pub mod aedat;
 pub mod bs2;
+pub mod denoise;
 pub mod dvs128;
 mod error;
 mod event;
@@ -34,6 +35,7 @@ pub mod slice;
 pub mod source;
 pub mod stats;
 pub mod text;
+pub mod voxel;
 pub mod write;
 
 use std::{fs::File, io::Read, path::Path};

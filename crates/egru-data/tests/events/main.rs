@@ -3,6 +3,7 @@
 mod aedat;
 mod bs2;
 mod dvs128;
+mod frames;
 mod labels;
 mod slices;
 mod support;
