@@ -21,6 +21,7 @@
 //! ```
 
 pub mod aedat;
+pub mod augment;
 pub mod bs2;
 pub mod denoise;
 pub mod dvs128;
