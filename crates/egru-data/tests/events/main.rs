@@ -6,5 +6,6 @@ mod bs2;
 mod dvs128;
 mod frames;
 mod labels;
+mod real;
 mod slices;
 mod support;
