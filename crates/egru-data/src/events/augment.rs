@@ -161,7 +161,7 @@ pub fn drop_time(events: &mut Vec<Event>, share: f64, rng: &mut impl Rng) {
     let Some((first, last)) = span(events) else {
         return;
     };
-    let duration = (last - first) as f64 + 1.0;
+    let duration = last as f64 - first as f64 + 1.0;
     let length = duration * share.clamp(0.0, 1.0);
     let start = first as f64 + rng.random::<f64>() * (duration - length);
     let hole = start..start + length;

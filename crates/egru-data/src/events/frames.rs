@@ -259,8 +259,12 @@ impl FrameCounter {
         Ok(())
     }
 
-    /// Writes the frame of the events since the last one to `frame`, which has [`len`](Self::len) values.
+    /// Writes the frame of the events since the last one to `frame`.
+    ///
+    /// # Panics
+    /// If `frame` has not [`len`](Self::len) values.
     pub fn finish(&mut self, frame: &mut [f32]) {
+        assert_eq!(frame.len(), self.len(), "a frame is written to as many values as it has");
         self.pooled.fill(0.0);
         for (polarity, x, y) in self.touched.drain(..) {
             let pixel = usize::from(y) * usize::from(self.sensor.width) + usize::from(x);

@@ -67,8 +67,8 @@ pub struct LabelNotes {
 }
 
 impl LabelNotes {
-    /// A sentence for each thing that happened.
-    pub fn warnings(&self) -> Vec<String> {
+    /// How often each thing happened, and a sentence for it that follows the count.
+    pub fn counts(&self) -> [(u64, &'static str); 5] {
         [
             (self.empty, "gestures end at or before their start; they are left out"),
             (
@@ -82,10 +82,12 @@ impl LabelNotes {
             (self.cut, "gestures reach beyond the recording; they have the events that there are"),
             (self.outside, "gestures lie wholly outside of the recording; they are left out"),
         ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, text)| format!("{count} {text}"))
-        .collect()
+    }
+
+    /// A sentence for each thing that happened.
+    pub fn warnings(&self) -> Vec<String> {
+        let happened = self.counts().into_iter().filter(|(count, _)| *count > 0);
+        happened.map(|(count, text)| format!("{count} {text}")).collect()
     }
 }
 

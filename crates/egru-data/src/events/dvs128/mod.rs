@@ -50,7 +50,7 @@ use super::{
     aedat,
     error::EventError,
     event::{Event, Sensor},
-    labels::{self, Labels},
+    labels::{self, LabelNotes, Labels},
     reader::{EventReader, Notes},
     slice,
 };
@@ -187,13 +187,19 @@ impl Dvs128 {
         let unlisted = self.unlisted.iter().map(|name| {
             format!("{name}.aedat is in neither {TRAIN_LIST} nor {TEST_LIST}; it is left out")
         });
-        let labels = self.trials.iter().flat_map(|(trial, labels)| {
-            let name = &trial.name;
-            labels
-                .notes
-                .warnings()
-                .into_iter()
-                .map(move |text| format!("{name}_labels.csv: {text}"))
+        // One sentence for all files: in the published data every recording has class 8 twice, once per arm.
+        let kinds = LabelNotes::default().counts().into_iter().enumerate();
+        let labels = kinds.filter_map(|(kind, (_, text))| {
+            let count = |labels: &Labels| labels.notes.counts()[kind].0;
+            let odd: Vec<&(Trial, Labels)> =
+                self.trials.iter().filter(|(_, labels)| count(labels) > 0).collect();
+            let (first, _) = odd.first()?;
+            let total: u64 = odd.iter().map(|(_, labels)| count(labels)).sum();
+            let others = match odd.len() - 1 {
+                0 => String::new(),
+                others => format!(" and {others} others"),
+            };
+            Some(format!("{}_labels.csv{others}: {total} {text}", first.name))
         });
         unlisted.chain(labels).collect()
     }
