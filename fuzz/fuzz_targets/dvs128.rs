@@ -19,7 +19,9 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = data.for_each(|recording| {
             let loaded = recording.load()?;
             let parts = slice::by_label(&loaded.events, &loaded.labels.labels)?;
-            parts.for_each(|(label, part)| assert!(label.start < label.end && part.span == label.span()));
+            parts.for_each(|(label, part)| {
+                assert!(label.start < label.end && part.span == label.span())
+            });
             Ok::<(), egru_data::events::EventError>(())
         });
     }

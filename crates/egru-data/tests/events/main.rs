@@ -4,6 +4,7 @@ mod aedat;
 mod augment;
 mod bs2;
 mod dvs128;
+mod formats;
 mod frames;
 mod labels;
 mod real;
