@@ -4,11 +4,11 @@ use crate::cpu;
 
 /// The backend as `--backend flex`.
 pub(crate) const ENTRY: egru_cli::BackendEntry =
-    cpu("flex", "pure-Rust CPU (burn-flex)", cfg!(feature = "flex"), device);
+    cpu::entry("flex", "pure-Rust CPU (burn-flex)", cfg!(feature = "flex"), device);
 
 #[cfg(feature = "flex")]
 fn device(index: &str) -> Result<egru_cli::Device, String> {
-    crate::only(index, egru_cli::Device::flex)
+    cpu::only(index, egru_cli::Device::flex)
 }
 
 #[cfg(not(feature = "flex"))]

@@ -5,12 +5,12 @@ use crate::cpu;
 
 /// The backend as `--backend ndarray`.
 pub(crate) const ENTRY: egru_cli::BackendEntry =
-    cpu("ndarray", "pure-Rust CPU (burn-ndarray)", cfg!(feature = "ndarray"), device);
+    cpu::entry("ndarray", "pure-Rust CPU (burn-ndarray)", cfg!(feature = "ndarray"), device);
 
 #[cfg(feature = "ndarray")]
 #[allow(deprecated)]
 fn device(index: &str) -> Result<egru_cli::Device, String> {
-    crate::only(index, egru_cli::Device::ndarray)
+    cpu::only(index, egru_cli::Device::ndarray)
 }
 
 #[cfg(not(feature = "ndarray"))]

@@ -360,7 +360,8 @@ mod tests {
 
     #[test]
     fn the_command_to_go_on_says_what_was_typed_and_is_quoted() {
-        let typed = ["quickstart", "--backend", "flex", "--threads", "1", "--offline", "--data", "my data"];
+        let typed =
+            ["quickstart", "--backend", "flex", "--threads", "1", "--offline", "--data", "my data"];
         let command = train(&typed).unwrap().resume_command("egru-cpu", Path::new("it's here/run"));
         assert_eq!(
             command,

@@ -65,7 +65,7 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Resu
     set_hook(Box::new({
         let (told, usual) = (told.clone(), usual.clone());
         move |panic| {
-            let message = message(panic);
+            let message = said(panic);
             match DeviceFailure::in_message(&message) {
                 Some(failure) => {
                     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +80,7 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Resu
     let told = told.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (outcome, told) {
         (Ok(Ok(value)), _) => Ok(value),
-        (Ok(Err(error)), _) => match DeviceFailure::in_message(&crate::message(&error)) {
+        (Ok(Err(error)), _) => match DeviceFailure::in_message(&message(&error)) {
             Some(failure) => Err(error.context(failure)),
             None => Err(error),
         },
@@ -89,8 +89,19 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Resu
     }
 }
 
+/// An error and its causes; a cause that an outer message already contains is not repeated.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |message, cause| {
+        match (message.is_empty(), message.contains(&cause)) {
+            (true, _) => cause,
+            (_, true) => message,
+            (_, false) => format!("{message}: {cause}"),
+        }
+    })
+}
+
 /// What a panic says, in one line.
-fn message(panic: &PanicHookInfo<'_>) -> String {
+fn said(panic: &PanicHookInfo<'_>) -> String {
     let said = panic.payload_as_str().unwrap_or_default();
     said.lines()
         .map(str::trim)
@@ -107,11 +118,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn causes_are_told_once() {
+        let error = anyhow::anyhow!("disk full").context("cannot write x: disk full; free space");
+        assert_eq!(message(&error), "cannot write x: disk full; free space");
+        let error = anyhow::anyhow!("disk full").context("cannot save");
+        assert_eq!(message(&error), "cannot save: disk full");
+    }
+
+    #[test]
     fn a_device_that_fails_is_an_error_and_a_bug_is_a_panic() {
         let failed = guard::<()>(|| panic!("DefaultCPUAllocator: can't allocate memory: 4 GB"));
         let error = failed.unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&DeviceFailure::OutOfMemory));
-        assert!(crate::message(&error).contains("4 GB"), "{error:?}");
+        assert!(message(&error).contains("4 GB"), "{error:?}");
 
         // As cubecl does: the thread of the device panics, and whoever waits for it.
         let failed = guard::<()>(|| {

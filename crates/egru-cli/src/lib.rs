@@ -96,7 +96,7 @@ pub fn run(
         Err(error) => {
             let program = command_line.first().map_or("egru", String::as_str);
             let remedy = remedy(&error, program).unwrap_or_default();
-            let _ = writeln!(io::stderr().lock(), "error: {}{remedy}", message(&error));
+            let _ = writeln!(io::stderr().lock(), "error: {}{remedy}", failure::message(&error));
             ExitCode::from(status(&error))
         }
     }
@@ -105,17 +105,6 @@ pub fn run(
 /// Whoever read our output stopped reading, as `head` does: nothing is wrong.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// An error and its causes; a cause that an outer message already contains is not repeated.
-fn message(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |message, cause| {
-        match (message.is_empty(), message.contains(&cause)) {
-            (true, _) => cause,
-            (_, true) => message,
-            (_, false) => format!("{message}: {cause}"),
-        }
-    })
 }
 
 /// What this program can do about data that are missing or broken, which libraries cannot say.
@@ -161,20 +150,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_told_once() {
-        let error = anyhow::anyhow!("disk full").context("cannot write x: disk full; free space");
-        assert_eq!(message(&error), "cannot write x: disk full; free space");
-        let error = anyhow::anyhow!("disk full").context("cannot save");
-        assert_eq!(message(&error), "cannot save: disk full");
-    }
-
-    #[test]
     fn the_status_tells_typing_from_failing() {
         let unknown = egru_train::Recipe::named("nothing").unwrap_err();
         assert_eq!(status(&unknown.into()), USAGE);
         assert_eq!(status(&anyhow::anyhow!("disk full")), 1);
         let (workload, detail) = ("lm", "the outputs differ".to_owned());
-        let wrong = BenchError::CheckFailed { workload, activity: 0.15, products: Products::Auto, detail };
+        let wrong =
+            BenchError::CheckFailed { workload, activity: 0.15, products: Products::Auto, detail };
         assert_eq!(status(&wrong.into()), 1);
     }
 }

@@ -129,7 +129,8 @@ impl TrainProgress {
                     Split::Train => state.trained = Some(record),
                     _ => {
                         let trained = state.trained.take();
-                        let line = epoch_line(&state.metrics, trained.as_ref(), &record, state.epochs);
+                        let line =
+                            epoch_line(&state.metrics, trained.as_ref(), &record, state.epochs);
                         self.say(&state, line);
                         state.last_line = Instant::now();
                     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{fetch::error::FetchError, idx::IdxError, sample::Split};
+use crate::{events::EventError, fetch::error::FetchError, idx::IdxError, sample::Split};
 
 /// Why a data set could not be loaded, read or batched.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +155,9 @@ pub enum DataError {
     /// Files could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A recording of an event camera could not be read, cut or made into frames.
+    #[error(transparent)]
+    Events(#[from] EventError),
 }
 
 impl DataError {

@@ -32,6 +32,7 @@ mod crew;
 mod dataset;
 pub mod delay_copy;
 mod error;
+pub mod events;
 pub mod fetch;
 mod generated;
 pub mod glyphs;

@@ -52,4 +52,3 @@ pub use event_linear::event_linear;
 pub use execution::{Execution, Form, FormChoice, FormReport, WeightType};
 pub use heaviside::heaviside;
 pub use series::unstack;
-pub use {Form as Path, FormChoice as PathChoice, FormReport as PathReport, WeightType as Weights};

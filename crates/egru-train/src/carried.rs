@@ -24,10 +24,7 @@ pub(crate) fn pack<S: CellState>(state: StackState<S>) -> Result<Vec<u8>, String
 }
 
 /// The state of a safetensors file, on `device`.
-pub(crate) fn unpack<S: CellState>(
-    bytes: &[u8],
-    device: &Device,
-) -> Result<StackState<S>, String> {
+pub(crate) fn unpack<S: CellState>(bytes: &[u8], device: &Device) -> Result<StackState<S>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     // The names are `layer.tensor`, in the file's own order: by layer, then as the state has them.
     let order = |name: &str| {

@@ -17,6 +17,7 @@
 
 mod format1;
 mod manifest;
+mod position;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,11 +29,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::files::{self, FileError};
-use crate::run_dir::FORMAT;
-use crate::tally::Tally;
+use crate::format::FORMAT;
 
 pub use manifest::Architecture;
-use manifest::Manifest;
+use manifest::{BEFORE_FORMATS, Manifest};
+pub use position::Position;
 
 /// How many of the newest checkpoints are kept, beside the best.
 const KEEP: usize = 2;
@@ -46,31 +47,6 @@ const MANIFEST: &str = "manifest.json";
 const TEMPORARY: &str = ".tmp-";
 /// A checkpoint that one of the same position is about to replace.
 const REPLACED: &str = ".old-";
-
-/// Where a run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Position {
-    /// Epochs finished, with their validation.
-    pub epochs: usize,
-    /// Windows (batches) done of the epoch under way.
-    pub windows: usize,
-    /// Optimiser steps of the whole run.
-    pub steps: usize,
-    /// Devices that shared a step.
-    pub devices: usize,
-    /// Sums over the windows done of the epoch under way.
-    pub tally: Tally,
-    /// The learning rate of the last optimiser step.
-    pub learning_rate: Option<f64>,
-    /// Lines of `metrics.jsonl` that belong to this checkpoint.
-    pub records: usize,
-    /// The best finished epoch on the validation split.
-    pub best_epoch: Option<usize>,
-    /// Wall time spent so far, in seconds.
-    pub seconds: f64,
-    /// Wall time spent so far on the epoch under way, in seconds.
-    pub epoch_seconds: f64,
-}
 
 /// The name of a position's folder.
 fn folder(epochs: usize, windows: usize) -> String {
@@ -198,11 +174,8 @@ impl Checkpoints {
         remove(into)?;
         files::create_dir(into)?;
         let position = json(&into.join(POSITION), &snapshot.position)?;
-        let mut contents: Vec<(&str, &[u8])> = vec![
-            (MODEL, &snapshot.model),
-            (OPTIMISER, &snapshot.optimiser),
-            (POSITION, &position),
-        ];
+        let mut contents: Vec<(&str, &[u8])> =
+            vec![(MODEL, &snapshot.model), (OPTIMISER, &snapshot.optimiser), (POSITION, &position)];
         contents.extend(snapshot.state.as_ref().map(|state| (STATE, state.as_slice())));
         contents.extend(snapshot.recipe.as_ref().map(|recipe| (RECIPE, recipe.as_bytes())));
         for (name, bytes) in &contents {
@@ -312,7 +285,7 @@ impl Checkpoints {
                 known: FORMAT,
             });
         }
-        if format == format1::FORMAT {
+        if format == BEFORE_FORMATS {
             manifest.architecture = format1::architecture(manifest.architecture);
         }
         if let Some(difference) = manifest.architecture.difference(&self.architecture) {
@@ -329,7 +302,7 @@ impl Checkpoints {
         let optional = |name: &str| manifest.lists(name).then(|| read(name)).transpose();
         let file = path.join(POSITION);
         let position = match format {
-            format1::FORMAT => format1::position(parse(&file, &read(POSITION)?)?)
+            BEFORE_FORMATS => format1::position(parse(&file, &read(POSITION)?)?)
                 .map_err(|e| CheckpointError::Corrupt { path: file, problem: e.to_string() })?,
             _ => parse(&file, &read(POSITION)?)?,
         };
@@ -353,11 +326,12 @@ impl Checkpoints {
         module: M,
         snapshot: &Snapshot,
     ) -> Result<M, CheckpointError> {
-        let restored =
-            ModuleRecord::from_bytes(snapshot.model.clone()).and_then(|record| match snapshot.format {
-                format1::FORMAT => format1::restore(module, record),
+        let restored = ModuleRecord::from_bytes(snapshot.model.clone()).and_then(|record| {
+            match snapshot.format {
+                BEFORE_FORMATS => format1::restore(module, record),
                 _ => module.try_load_record(record),
-            });
+            }
+        });
         restored.map_err(|error| self.unreadable(&error))
     }
 

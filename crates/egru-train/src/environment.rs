@@ -7,26 +7,9 @@ use egru_data::FileRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::options::{Caller, Strategy};
 use crate::run_dir::RunDir;
-use crate::{Strategy, TrainError, TrainOptions, files};
-
-/// What the caller knows about itself, and this crate cannot: libraries choose no backend and read no
-/// command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Caller {
-    /// Program and version, such as `egru-cpu 0.1.0`.
-    pub program: String,
-    /// The name of the backend, or of the first device's.
-    pub backend: String,
-    /// The names of the devices that train.
-    pub devices: Vec<String>,
-    /// Features compiled in.
-    pub features: Vec<String>,
-    /// Threads of the kernels: a resumed run gives the same bits with the same number.
-    pub threads: usize,
-    /// The command line, as typed.
-    pub command_line: Vec<String>,
-}
+use crate::{TrainError, TrainOptions, files};
 
 /// A key of the recipe that a resumed session changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

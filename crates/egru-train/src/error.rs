@@ -133,7 +133,9 @@ pub enum TrainError {
         remedy: String,
     },
     /// Windows whose state carries over cannot be shared out.
-    #[error("sampling.type = \"{sampling}\" carries the state from window to window, which {devices} devices cannot do side by side; train on one device")]
+    #[error(
+        "sampling.type = \"{sampling}\" carries the state from window to window, which {devices} devices cannot do side by side; train on one device"
+    )]
     CarriedState {
         /// The kind of sampling.
         sampling: String,

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use burn::module::Module;
 use egru::activity::footprint_bytes;
 use egru::{Cell, Network};
 use egru_data::{Loader, LoaderConfig};
 
 use crate::TrainError;
+use crate::checkpoint::Position;
 use crate::metric::{Figures, NETWORK};
 use crate::objective::COUNTED;
-use crate::report_data::{LayerSummary, Split};
-use crate::session::Opened;
+use crate::opened::Opened;
+use crate::report_data::{LayerSummary, RunHistory, Split, Summary};
+use crate::run_dir::RunDir;
 use crate::tally::Tally;
 use crate::task::{Panel, Task};
 
@@ -48,7 +51,7 @@ pub(crate) fn evaluate<C: Cell>(
         evaluator.add(&pass.scored, &batch)?;
         let (sums, _) = pass.pending(network, &batch)?.read(None)?;
         tally.add(&sums)?;
-        path = pass.output.path.to_string();
+        path = pass.output.form.to_string();
         carried = Some(pass.output.state);
         done += batch.batch;
         if !progress(done, total, &sums) {
@@ -108,6 +111,56 @@ fn layers<C: Cell>(network: &Network<C>, tally: &Tally) -> Vec<LayerSummary> {
         footprint_bytes: footprint_bytes(layer) as usize,
     });
     layers.collect()
+}
+
+/// A summary without the figures of validation, and without those of the test split if that was not run.
+pub(crate) fn summary<C: Cell>(
+    opened: &Opened<C>,
+    run: &RunDir,
+    position: &Position,
+    history: &RunHistory,
+    test: Option<Evaluation>,
+) -> Summary {
+    let Opened { recipe, options, objective, network, .. } = opened;
+    let mut figures = Figures::new();
+    let mut add = |name: String, value: Option<f64>| {
+        figures.extend(value.map(|value| (name, value)));
+    };
+    let trained = history.of(Split::Train).last();
+    for metric in objective.task.metrics() {
+        let name = &metric.name;
+        add(format!("train_{name}"), trained.and_then(|record| record.figure(name)));
+        let tested = test.as_ref().and_then(|test| test.figures.get(name.as_ref()).copied());
+        add(format!("test_{name}"), tested);
+    }
+    if let Some(Evaluation { tally, .. }) = &test {
+        add("activity_sparsity".to_owned(), tally.activity_sparsity());
+        add("backward_sparsity".to_owned(), tally.backward_sparsity());
+        add("effective_macs".to_owned(), Some(tally.activity.effective_macs()));
+        add("dense_macs".to_owned(), Some(tally.activity.dense_macs()));
+    }
+    let interrupted = test.is_none();
+    let (path, layers, panels) =
+        test.map_or_else(Default::default, |test| (test.path, test.layers, test.panels));
+    Summary {
+        recipe: recipe.name.clone(),
+        backend: options.caller.backend.clone(),
+        devices: options.caller.devices.clone(),
+        cell: C::NAME.to_owned(),
+        task: objective.task.name().to_owned(),
+        metrics: objective.task.metrics(),
+        seed: recipe.seed,
+        epochs: position.epochs,
+        best_epoch: position.best_epoch,
+        seconds: position.seconds,
+        parameters: network.num_params(),
+        layers,
+        panels,
+        path,
+        run_dir: run.path().to_owned(),
+        interrupted,
+        figures,
+    }
 }
 
 /// The name of a layer in every report, counted from 1.

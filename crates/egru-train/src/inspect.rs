@@ -7,9 +7,9 @@ use egru_data::{Batch, Inputs};
 use crate::TrainError;
 use crate::evaluate::layer_name;
 use crate::files;
+use crate::opened::Opened;
 use crate::report_data::{Inspection, LayerTrace, SampleTrace, Summary, UnitTrace};
 use crate::run_dir::RunDir;
-use crate::session::Opened;
 
 /// What to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,7 +29,8 @@ impl RunLock {
             .map_err(FileError::new("write", &path))?;
         match file.try_lock() {
             Ok(()) => {
-                let me = format!("process {} since {}\n", std::process::id(), jiff::Timestamp::now());
+                let me =
+                    format!("process {} since {}\n", std::process::id(), jiff::Timestamp::now());
                 let written = file.set_len(0).and_then(|()| file.write_all(me.as_bytes()));
                 written.map_err(FileError::new("write", &path))?;
             }

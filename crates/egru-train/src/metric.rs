@@ -108,6 +108,8 @@ mod tests {
         assert_eq!(loss.show(0.0), "0.0000");
         assert_eq!(loss.show(0.000_02), "2.000e-5");
         assert_eq!(NETWORK[0].label(), "activity sparsity");
-        assert!(loss.improves(0.1, 0.2) && !loss.improves(0.2, 0.2) && !loss.improves(0.1, f64::NAN));
+        assert!(
+            loss.improves(0.1, 0.2) && !loss.improves(0.2, 0.2) && !loss.improves(0.1, f64::NAN)
+        );
     }
 }

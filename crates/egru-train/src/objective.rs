@@ -6,8 +6,8 @@ use std::sync::Arc;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData, Transaction};
 use egru::{
-    ActivityCounts, Cell, CellError, Execution, Input, Keep, Network, NetworkDraws, NetworkOutput, PathReport, SequenceOptions, StackState,
-    regularise,
+    ActivityCounts, Cell, CellError, Execution, FormReport, Input, Keep, Network, NetworkDraws,
+    NetworkOutput, SequenceOptions, StackState, regularise,
 };
 use egru_data::{Batch, Inputs};
 
@@ -50,7 +50,7 @@ pub(crate) struct Trained<C: Cell> {
     pub(crate) pending: Pending,
     pub(crate) state: StackState<C::State>,
     /// Which form of the recurrent operation ran.
-    pub(crate) ran: PathReport,
+    pub(crate) ran: FormReport,
 }
 
 impl Objective {
@@ -112,11 +112,10 @@ impl Objective {
         summed: bool,
     ) -> Result<Trained<C>, TrainError> {
         let Portion { batch, seed, state } = portion;
-        let draws =
-            seeded(&network.device(), *seed, || network.draw(batch.steps, batch.batch))?;
+        let draws = seeded(&network.device(), *seed, || network.draw(batch.steps, batch.batch))?;
         let pass = self.pass(network, batch, state.clone(), &draws, COUNTED)?;
         let pending = pass.pending(network, batch)?;
-        let (state, ran) = (pass.output.state.detach(), pass.output.path);
+        let (state, ran) = (pass.output.state.detach(), pass.output.form);
         let loss = if summed { pass.loss * pending.weight } else { pass.loss };
         let gradients = GradientsParams::from_grads(loss.backward(), network);
         Ok(Trained { gradients, summed, pending, state, ran })

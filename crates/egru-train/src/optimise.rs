@@ -124,7 +124,10 @@ mod tests {
     fn rates_of(recipe: &Recipe, steps: &[usize]) -> Vec<f64> {
         let schedule = Schedule::new(recipe, steps).unwrap();
         let epochs = steps.iter().enumerate();
-        epochs.flat_map(|(e, &n)| (0..n).map(move |i| (e + 1, i))).map(|(e, i)| schedule.rate(e, i)).collect()
+        epochs
+            .flat_map(|(e, &n)| (0..n).map(move |i| (e + 1, i)))
+            .map(|(e, i)| schedule.rate(e, i))
+            .collect()
     }
 
     #[test]
@@ -156,7 +159,10 @@ mod tests {
 
     #[test]
     fn groups_have_rates_of_their_own() {
-        let overrides = [("optimiser.group", r#"[{ match = "theta", rate_factor = 0.5 }, { match = "head", rate_factor = 0 }]"#)];
+        let overrides = [(
+            "optimiser.group",
+            r#"[{ match = "theta", rate_factor = 0.5 }, { match = "head", rate_factor = 0 }]"#,
+        )];
         let rates = rates(&recipe(&overrides).optimiser, 0.2);
         let of = |path| rates.lr_from_param(ParamId::from(1), Some(path));
         assert_eq!(rates.base(), 0.2);

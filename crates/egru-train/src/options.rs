@@ -7,7 +7,6 @@ use burn::tensor::Device;
 use burn::train::Interrupter;
 use serde::Serialize;
 
-use crate::environment::Caller;
 use crate::update::{Update, UpdateSink};
 
 /// How devices put the gradients of one step together.
@@ -21,6 +20,24 @@ pub enum Strategy {
     /// Distributed data parallel: the devices add gradients among themselves while they go backward
     /// (all-reduce). Only for different devices of one backend that can do so: in Burn 0.22, CUDA.
     Ddp,
+}
+
+/// What the caller knows about itself, and this crate cannot: libraries choose no backend and read no
+/// command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// Program and version, such as `egru-cpu 0.1.0`.
+    pub program: String,
+    /// The name of the backend, or of the first device's.
+    pub backend: String,
+    /// The names of the devices that train.
+    pub devices: Vec<String>,
+    /// Features compiled in.
+    pub features: Vec<String>,
+    /// Threads of the kernels: a resumed run gives the same bits with the same number.
+    pub threads: usize,
+    /// The command line, as typed.
+    pub command_line: Vec<String>,
 }
 
 /// What the caller decides about a run; none of it changes the result beyond rounding, except that each

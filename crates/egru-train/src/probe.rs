@@ -12,9 +12,9 @@ use egru_data::{Batch, DataError, Loader, LoaderConfig};
 
 use crate::TrainError;
 use crate::objective::{Objective, Portion};
+use crate::opened::Opened;
 use crate::recipe::RegulariseRecipe;
 use crate::seed::seed_of;
-use crate::session::Opened;
 use crate::task::Task;
 
 /// Which step to take.
@@ -76,7 +76,8 @@ impl<C: Cell> Probe for TrainingStep<C> {
     fn workload(&self) -> String {
         let Batch { steps, batch, channels, .. } = &self.portion.batch;
         let layers = self.network.stack.layers.iter();
-        let layers: Vec<String> = layers.map(|layer| layer.cell.size().hidden.to_string()).collect();
+        let layers: Vec<String> =
+            layers.map(|layer| layer.cell.size().hidden.to_string()).collect();
         format!("{} {}, batch {batch}, {steps} steps x {channels}", C::NAME, layers.join("-"))
     }
 }

@@ -27,9 +27,10 @@ use egru_data::{DatasetConfig, DatasetInfo, Splits};
 use serde::Serialize;
 use toml::Table;
 
+use crate::opened::Opened;
 use crate::recipe::{DataRecipe, Recipe, RecipeError, did_you_mean, read_table};
 use crate::run_dir::RunDir;
-use crate::session::{Opened, Session};
+use crate::session::Session;
 use crate::task::{Classification, Regression, Task};
 use crate::{TrainError, TrainOptions};
 

@@ -18,9 +18,9 @@ use std::path::PathBuf;
 pub use egru_data::Split;
 use serde::{Deserialize, Serialize};
 
-pub use egru_bench::Row;
 use crate::metric::{Figures, Metric, numbers};
 use crate::task::{Panel, Verdict};
+pub use egru_bench::Row;
 
 /// One line of `metrics.jsonl`: the averages of one split over one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

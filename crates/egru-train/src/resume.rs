@@ -14,9 +14,9 @@ use egru::Cell;
 
 use crate::checkpoint::{Position, Snapshot};
 use crate::environment::{self, Change};
+use crate::opened::Opened;
 use crate::recipe::{Recipe, differences};
 use crate::run_dir::RunDir;
-use crate::session::Opened;
 use crate::{TrainError, TrainOptions};
 
 /// Tables and keys that may be changed at any time.

@@ -18,11 +18,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::files::{self, FileError};
+use crate::format::FORMAT;
 use crate::report_data::{EpochRecord, RunHistory, Summary};
 use crate::{Recipe, TrainError};
-
-/// The format of the folder, which a program that knows only older ones must not touch. 1 had no version written down.
-pub(crate) const FORMAT: u32 = 2;
 
 /// What the first line of `config.toml` starts with.
 const HEADER: &str = "# egru run, format ";

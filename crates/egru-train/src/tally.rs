@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use egru::CellError;
 use egru::activity::{ActivityReport, LayerActivity};
 use serde::{Deserialize, Serialize};
-
-use crate::TrainError;
 
 /// Sums over one or several batches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,7 +32,7 @@ impl Tally {
     ///
     /// # Errors
     /// The batch is of another model.
-    pub fn add(&mut self, batch: &Self) -> Result<(), TrainError> {
+    pub fn add(&mut self, batch: &Self) -> Result<(), CellError> {
         self.activity.merge(&batch.activity)?;
         self.weight += batch.weight;
         self.loss += batch.loss;

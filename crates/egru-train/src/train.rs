@@ -18,15 +18,15 @@ use egru_data::{Loader, LoaderConfig, Sampler};
 
 use crate::checkpoint::{CheckpointError, Checkpoints, Position, Snapshot};
 use crate::dashboard::Dashboard;
-use crate::evaluate::{evaluate, figures};
+use crate::evaluate::{evaluate, figures, summary};
 use crate::lock::RunLock;
 use crate::metric::{Figures, NETWORK};
 use crate::objective::{Portion, Trained};
+use crate::opened::Opened;
 use crate::optimise::{self, Schedule};
 use crate::report_data::{EpochRecord, RunHistory, Split, Summary};
 use crate::run_dir::RunDir;
 use crate::seed::seed_of;
-use crate::session::Opened;
 use crate::tally::Tally;
 use crate::update::Update;
 use crate::workers::{Workers, start_all_reduce};
@@ -86,7 +86,7 @@ pub(crate) fn train<C: Cell>(opened: &mut Opened<C>) -> Result<Summary, TrainErr
             evaluate(opened, &network.valid(), Split::Test, &mut |_, _, _| !stop())?
         }
     };
-    let mut summary = opened.summary(&run, &position, &history, test);
+    let mut summary = summary(opened, &run, &position, &history, test);
     let valid = history.of(Split::Valid).find(|record| Some(record.epoch) == position.best_epoch);
     for metric in opened.objective.task.metrics() {
         let value = valid.and_then(|record| record.figure(&metric.name));
@@ -115,10 +115,7 @@ fn training_loader<C: Cell>(opened: &Opened<C>) -> Result<Loader, TrainError> {
 }
 
 /// The learning rate over the run, and the windows of one optimiser step.
-fn schedule<C: Cell>(
-    opened: &Opened<C>,
-    loader: &Loader,
-) -> Result<(Schedule, usize), TrainError> {
+fn schedule<C: Cell>(opened: &Opened<C>, loader: &Loader) -> Result<(Schedule, usize), TrainError> {
     let training = &opened.recipe.training;
     let per_step = training.accumulate * opened.options.devices().len();
     let steps = (1..=training.epochs)
@@ -330,8 +327,7 @@ impl<'a, C: Cell> Training<'a, C> {
             let recipe = &self.opened.recipe;
             clip::clip(&self.network, &mut gradients, norm, recipe.training.clip_norm);
             let rates = optimise::rates(&recipe.optimiser, rate);
-            self.network =
-                self.optimiser.step(rates, self.network.clone(), gradients).constrain();
+            self.network = self.optimiser.step(rates, self.network.clone(), gradients).constrain();
         }
         Ok(tally)
     }
@@ -411,7 +407,7 @@ impl<'a, C: Cell> Training<'a, C> {
             state: state.transpose()?,
             recipe: Some(self.opened.recipe.to_toml()?),
             position: self.position.clone(),
-            format: crate::run_dir::FORMAT,
+            format: crate::format::FORMAT,
         };
         let path = self.checkpoints.save(&snapshot)?;
         self.tell(Update::Checkpoint(path.clone()));

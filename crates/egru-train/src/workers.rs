@@ -162,7 +162,7 @@ mod tests {
     use egru_data::{Batch, Inputs};
 
     use super::*;
-    use crate::session::{Opened, test_session};
+    use crate::opened::{Opened, test_session};
 
     #[test]
     fn a_failure_on_one_device_is_an_error() {

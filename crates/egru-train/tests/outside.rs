@@ -198,7 +198,8 @@ fn a_language_model_is_a_data_set_a_task_and_a_recipe() {
     assert_eq!((summary.task.as_str(), &summary.metrics[0].name[..]), ("next-word", "perplexity"));
 
     // It learns: of 7 words, two can follow.
-    let longer = [("training.epochs", "40"), ("optimiser.learning_rate", "0.03"), ("optimiser.group", "[]")];
+    let longer =
+        [("training.epochs", "40"), ("optimiser.learning_rate", "0.03"), ("optimiser.group", "[]")];
     let longer = longer.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let longer = language().with_overrides(&longer).unwrap();
     let learnt = session(&longer, None, runs.path(), false);
@@ -321,7 +322,10 @@ fn gradients_are_averaged_over_what_was_scored() {
         (record.figure("gradient_norm").unwrap(), record.figure("loss").unwrap())
     };
     let whole = step("epochs = 1\nbatch_size = 12");
-    for parts in ["epochs = 1\nbatch_size = 4\naccumulate = 3", "epochs = 1\nbatch_size = 1\naccumulate = 12"] {
+    for parts in [
+        "epochs = 1\nbatch_size = 4\naccumulate = 3",
+        "epochs = 1\nbatch_size = 1\naccumulate = 12",
+    ] {
         let parts = step(parts);
         for (a, b) in [(parts.0, whole.0), (parts.1, whole.1)] {
             assert!((a - b).abs() < 1e-6 * b, "{a} is not {b}");

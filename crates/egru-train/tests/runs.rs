@@ -177,8 +177,7 @@ fn resuming_passes_over_a_damaged_checkpoint() {
 /// Rewrites a run's recipe, as a user may with an editor.
 fn edit(run: &Path, changes: &[(&str, &str)]) {
     let config = run.join("config.toml");
-    let changes: Vec<_> =
-        changes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let changes: Vec<_> = changes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let recipe = Recipe::from_file(&config).unwrap().with_overrides(&changes).unwrap();
     fs::write(&config, recipe.to_toml().unwrap()).unwrap();
 }
@@ -324,7 +323,9 @@ fn every_cell_and_kind_of_task_trains() {
     };
     let adding = train(&of("adding", &[]), runs.path());
     assert_eq!((adding.task.as_str(), adding.figure("test_accuracy")), ("regression", None));
-    let same = |record: &egru_train::report_data::EpochRecord| record.figure("mse") == record.figure("loss");
+    let same = |record: &egru_train::report_data::EpochRecord| {
+        record.figure("mse") == record.figure("loss")
+    };
     assert!(history(&adding.run_dir).iter().all(same));
     let copy = train(&of("delay-copy", &[("data.delay", "3")]), runs.path());
     assert!(copy.figure("test_accuracy").is_some());

@@ -6,12 +6,12 @@ use burn::{
     module::{Module, ModuleDisplay},
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, PathReport, unstack};
+use egru_ops::{Execution, FormReport, unstack};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     CellError, CellState, SequenceOptions, SequenceOutput, StepOutput, lengths,
-    sequence::plain_path,
+    sequence::plain_form,
 };
 
 /// The constants of a cell as a recipe writes them. Refuse unknown keys with
@@ -89,10 +89,10 @@ pub trait Cell: Module + ModuleDisplay + Sync + 'static {
         &self,
         x: Tensor<3>,
         options: &SequenceOptions,
-    ) -> Result<(Tensor<3>, PathReport), CellError> {
+    ) -> Result<(Tensor<3>, FormReport), CellError> {
         let _ = options;
-        let path = plain_path(&x);
-        Ok((x, path))
+        let form = plain_form(&x);
+        Ok((x, form))
     }
 
     /// Step `t`: one step of [`project`](Self::project)'s result and the state before it to the output and the
@@ -121,9 +121,9 @@ pub trait Cell: Module + ModuleDisplay + Sync + 'static {
         state: Self::State,
         draws: &Self::Draws,
         options: &SequenceOptions,
-    ) -> Result<(SequenceOutput, Self::State, PathReport), CellError> {
+    ) -> Result<(SequenceOutput, Self::State, FormReport), CellError> {
         let (mut state, device) = (state, x.device());
-        let (projected, path) = self.project(x, options)?;
+        let (projected, form) = self.project(x, options)?;
         let mut outputs: Vec<StepOutput> = Vec::new();
         for (t, x) in unstack(projected).into_iter().enumerate() {
             let (mut output, mut new) = self.step(x, state.clone(), draws, t, options.execution)?;
@@ -136,7 +136,7 @@ pub trait Cell: Module + ModuleDisplay + Sync + 'static {
             state = new;
             outputs.push(output);
         }
-        Ok((SequenceOutput::stack(outputs, options.keep), state, path))
+        Ok((SequenceOutput::stack(outputs, options.keep), state, form))
     }
 
     /// Moves parameters back into their allowed range; to be called after every optimiser step.

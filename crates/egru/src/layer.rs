@@ -4,7 +4,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, PathReport};
+use egru_ops::{Execution, FormReport};
 
 use crate::{
     Cell, CellError, CellState, SequenceOptions, SequenceOutput, StepOutput, error::or_panic,
@@ -45,7 +45,7 @@ pub struct LayerOutput<S> {
     /// The state after each sample's last step.
     pub state: S,
     /// Which form of the operations ran.
-    pub path: PathReport,
+    pub form: FormReport,
 }
 
 impl<C: Cell> Layer<C> {
@@ -110,8 +110,8 @@ impl<C: Cell> Layer<C> {
             let expected = [("T", steps), ("B", batch), ("C", channels)];
             CellError::check_shape("x_needs_grad", needs.dims(), expected)?;
         }
-        let (output, state, path) = self.cell.sequence(x, state, draws, options)?;
-        Ok(LayerOutput { output: output.only(options.keep), state, path })
+        let (output, state, form) = self.cell.sequence(x, state, draws, options)?;
+        Ok(LayerOutput { output: output.only(options.keep), state, form })
     }
 
     /// One step of one batch, `[B, C]`, for streaming; `t` picks the step in `draws`. Step after step, it gives

@@ -78,7 +78,7 @@ pub use cell::{Cell, CellConfig, CellSize};
 pub use config::{EgruConfig, ElstmConfig, GruConfig, LayerConfig, LstmConfig};
 pub use conv::{ConvBlock, ConvBlockConfig, ConvConfig, ConvEncoder};
 pub use counts::ActivityCounts;
-pub use egru_ops::{Execution, Keep, Path, PathChoice, PathReport, Products, Weights, unstack};
+pub use egru_ops::{Execution, Form, FormChoice, FormReport, Keep, Products, WeightType, unstack};
 pub use encoder::{Encoder, EncoderConfig, EncoderDraws};
 pub use error::CellError;
 pub use head::{Head, HeadKind};

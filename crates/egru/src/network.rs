@@ -4,7 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, PathReport};
+use egru_ops::{Execution, FormReport};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -104,7 +104,7 @@ pub struct NetworkOutput<S> {
     /// The state after each sample's last step.
     pub state: StackState<S>,
     /// Which form of the recurrent operation ran.
-    pub path: PathReport,
+    pub form: FormReport,
     /// What the stack read, `[T, B, C]`.
     pub encoded: Tensor<3>,
 }
@@ -230,7 +230,7 @@ impl<C: Cell> Network<C> {
             .with_needs_grad(features.needs_grad.map(masked))
             .with_execution(options.execution);
         let layers = out.layers.into_iter().map(|layer| layer.only(options.keep)).collect();
-        Ok(NetworkOutput { reading, layers, state: out.state, path: out.path, encoded })
+        Ok(NetworkOutput { reading, layers, state: out.state, form: out.form, encoded })
     }
 
     /// Draws the random masks of one batch of sequences; in evaluation nothing is dropped.

@@ -1,7 +1,7 @@
 //! What a layer gives for a sequence or a step, and how to run one.
 
 use burn::tensor::{Bool, Tensor, kind::Basic};
-use egru_ops::{Execution, Keep, PathReport};
+use egru_ops::{Execution, FormReport, Keep};
 
 use crate::CellError;
 
@@ -173,8 +173,8 @@ impl StepOutput {
 }
 
 /// The report of a cell that runs on plain tensor operations.
-pub(crate) fn plain_path(x: &Tensor<3>) -> PathReport {
-    PathReport::naive(&x.device(), "this cell runs on plain tensor operations")
+pub(crate) fn plain_form(x: &Tensor<3>) -> FormReport {
+    FormReport::naive(&x.device(), "this cell runs on plain tensor operations")
 }
 
 /// A batch of sequences from batch-first `[B, T, ...]` to time-first `[T, B, ...]`, or back: this crate takes and gives

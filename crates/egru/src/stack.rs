@@ -4,7 +4,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, Keep, PathReport};
+use egru_ops::{Execution, FormReport, Keep};
 
 use crate::{
     Cell, CellError, Layer, SequenceOptions, SequenceOutput, StackState, StepOutput, dropout,
@@ -40,7 +40,7 @@ pub struct StackOutput<S> {
     /// The state after each sample's last step.
     pub state: StackState<S>,
     /// Which form of the operations ran in the top layer.
-    pub path: PathReport,
+    pub form: FormReport,
 }
 
 impl<S> StackOutput<S> {
@@ -156,7 +156,7 @@ impl<C: Cell> Stack<C> {
         let last = self.layers.len() - 1;
         let mut input = x;
         let mut needs_grad = options.x_needs_grad.clone();
-        let (mut outputs, mut states, mut path) = (Vec::new(), Vec::new(), None);
+        let (mut outputs, mut states, mut form) = (Vec::new(), Vec::new(), None);
         for (k, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
             let mask = draws.dropout[k].as_ref();
             let above = if k == last { reader } else { between };
@@ -174,10 +174,10 @@ impl<C: Cell> Stack<C> {
             let kept = if k == last { layer_options.keep } else { options.keep };
             outputs.push(out.output.only(kept));
             states.push(out.state);
-            path = Some(out.path);
+            form = Some(out.form);
         }
-        let path = path.expect("a stack has at least one layer");
-        Ok(StackOutput { layers: outputs, state: StackState { layers: states }, path })
+        let form = form.expect("a stack has at least one layer");
+        Ok(StackOutput { layers: outputs, state: StackState { layers: states }, form })
     }
 
     /// One step of one batch, `[B, C]`, for streaming: the outputs of each layer, bottom first, and the state

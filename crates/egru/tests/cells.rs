@@ -8,7 +8,7 @@ use common::{assert_close, devices, input, values};
 use egru::cells::{Egru, Elstm, EventConfig, GatedConfig, Gru, Lstm};
 use egru::events::{EgruParams, Threshold};
 use egru::{
-    Cell, CellError, EgruConfig, Execution, GruConfig, Keep, Layer, LayerConfig, Path,
+    Cell, CellError, EgruConfig, Execution, Form, GruConfig, Keep, Layer, LayerConfig,
     SequenceOptions, SequenceOutput, swap_order, testing,
 };
 
@@ -87,7 +87,7 @@ fn egru_gradients_agree_between_steps_and_sequence() {
         };
         let options = SequenceOptions::keeping(Keep::ALL);
         let sequence = layer.forward_with(x.clone(), None, &draws, &options).unwrap();
-        assert_eq!(sequence.path.path, Path::Fused);
+        assert_eq!(sequence.form.form, Form::Fused);
         let sequence = gradients(sequence.output);
         let steps = gradients(by_steps(&layer, &x, &draws));
         // Sums of squares grow with the number of terms, so does their rounding.

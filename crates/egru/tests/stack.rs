@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor};
 use common::{assert_close, assert_same, devices, input, values};
 use egru::cells::{Egru, EventConfig, Gru};
 use egru::{
-    CellError, CellState, Execution, Keep, PathChoice, Products, SequenceOptions, SequenceOutput,
+    CellError, CellState, Execution, FormChoice, Keep, Products, SequenceOptions, SequenceOutput,
     Stack, StackState,
 };
 
@@ -174,12 +174,12 @@ fn a_path_is_reported_or_refused() {
     let path = |path| {
         let execution = Execution { path, ..Default::default() };
         let options = SequenceOptions { execution, ..Default::default() };
-        stack.forward_with(x.clone(), None, &stack.draw(T, B), &options).unwrap().path.path
+        stack.forward_with(x.clone(), None, &stack.draw(T, B), &options).unwrap().form.form
     };
-    assert_eq!(path(PathChoice::Auto), egru::Path::Fused);
-    assert_eq!(path(PathChoice::Naive), egru::Path::Naive);
+    assert_eq!(path(FormChoice::Auto), egru::Form::Fused);
+    assert_eq!(path(FormChoice::Naive), egru::Form::Naive);
     let dense = Stack::<Gru>::init(&Default::default(), C, &[4], 0.0, &device).unwrap();
     let draws = dense.draw(T, B);
-    let report = dense.forward_with(x, None, &draws, &Default::default()).unwrap().path;
-    assert_eq!((report.path, report.backend.as_str()), (egru::Path::Naive, "flex"));
+    let report = dense.forward_with(x, None, &draws, &Default::default()).unwrap().form;
+    assert_eq!((report.form, report.backend.as_str()), (egru::Form::Naive, "flex"));
 }

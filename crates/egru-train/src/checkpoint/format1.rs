@@ -7,10 +7,8 @@ use burn::module::{Module, ModuleDisplay};
 use burn::store::{ModuleRecord, RecordError};
 use serde_json::Value;
 
-use super::{Architecture, Position};
-
-/// Its number, which these checkpoints do not hold.
-pub(super) const FORMAT: u32 = 1;
+use super::manifest::Architecture;
+use super::position::Position;
 
 /// The parameters by their paths in the network itself.
 pub(super) fn architecture(Architecture(lines): Architecture) -> Architecture {
@@ -47,6 +45,9 @@ struct Wrapped<M: Module + ModuleDisplay> {
 }
 
 /// `module` with the parameters of a record.
-pub(super) fn restore<M: Module + ModuleDisplay>(module: M, record: ModuleRecord) -> Result<M, RecordError> {
+pub(super) fn restore<M: Module + ModuleDisplay>(
+    module: M,
+    record: ModuleRecord,
+) -> Result<M, RecordError> {
     Ok(Wrapped { model: module }.try_load_record(record)?.model)
 }

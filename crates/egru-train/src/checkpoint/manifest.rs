@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::run_dir::FORMAT;
+use crate::format::FORMAT;
 
 /// The parameters of a model, each as `path [shape] type`, below the name of its cell. Two models
 /// with the same architecture can exchange records.
@@ -69,8 +69,10 @@ pub(super) struct Manifest {
 }
 
 /// The format of checkpoints that do not tell theirs.
+pub(super) const BEFORE_FORMATS: u32 = 1;
+
 fn before_formats() -> u32 {
-    super::format1::FORMAT
+    BEFORE_FORMATS
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -205,10 +205,16 @@ fn a_checkpoint_of_format_1_is_read() {
     let progress = r#"{"epochs":1,"batches":3,"steps":8,"tally":{"targets":5,"loss":2.5,"correct":4,
         "activity":{"samples":0,"layers":[],"head":null,"footprint_bytes":0},"gradient_norms":1.5,"steps":3},
         "learning_rate":0.1,"records":2,"best_epoch":1,"seconds":2.0,"epoch_seconds":0.5}"#;
-    let contents: [(&str, &[u8]); 4] =
-        [(MODEL, &model), (OPTIMISER, b"moments"), ("scheduler.bpk", b""), (POSITION, progress.as_bytes())];
+    let contents: [(&str, &[u8]); 4] = [
+        (MODEL, &model),
+        (OPTIMISER, b"moments"),
+        ("scheduler.bpk", b""),
+        (POSITION, progress.as_bytes()),
+    ];
     let lines = checkpoints.architecture.0.iter();
-    let lines = lines.enumerate().map(|(k, line)| if k == 0 { line.clone() } else { format!("model.{line}") });
+    let lines = lines
+        .enumerate()
+        .map(|(k, line)| if k == 0 { line.clone() } else { format!("model.{line}") });
     let manifest = Manifest::of(&contents, &Architecture(lines.collect()));
     let mut manifest = serde_json::to_value(manifest).unwrap();
     manifest.as_object_mut().unwrap().remove("format");
@@ -220,7 +226,11 @@ fn a_checkpoint_of_format_1_is_read() {
     let snapshot = checkpoints.newest(&quiet).unwrap();
     let position = &snapshot.position;
     assert_eq!((position.windows, position.devices, position.steps), (3, 1, 8));
-    assert_eq!((position.tally.mean("accuracy"), position.tally.mean_loss()), (Some(0.8), Some(0.5)));
-    let restored = checkpoints.restore(LinearConfig::new(2, 3).init(&Device::flex()), &snapshot).unwrap();
+    assert_eq!(
+        (position.tally.mean("accuracy"), position.tally.mean_loss()),
+        (Some(0.8), Some(0.5))
+    );
+    let restored =
+        checkpoints.restore(LinearConfig::new(2, 3).init(&Device::flex()), &snapshot).unwrap();
     assert_eq!(restored.weight.val().into_data(), weight);
 }

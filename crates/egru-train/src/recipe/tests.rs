@@ -1,3 +1,5 @@
+use egru::Readout;
+
 use super::*;
 use crate::Registry;
 
@@ -27,7 +29,8 @@ fn every_embedded_recipe_resolves_and_comes_back_from_its_text() {
         let text = resolved.to_toml().unwrap();
         assert_eq!(Recipe::from_toml(&text).unwrap(), resolved, "{name}");
         // Defaults are written out, those of the cell and the data set included.
-        for key in ["threshold_mean", "beta1", "rate_factor", "head_dropout", "products", "margin"] {
+        for key in ["threshold_mean", "beta1", "rate_factor", "head_dropout", "products", "margin"]
+        {
             assert!(text.contains(key), "{name} lacks {key}:\n{text}");
         }
     }

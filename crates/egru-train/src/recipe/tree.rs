@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::Recipe;
 use super::error::{RecipeError, did_you_mean};
+use super::parts::Recipe;
 
 /// The tables whose other keys depend on one of them, which selects their kind.
 const SELECTORS: &[&[&str]] = &[

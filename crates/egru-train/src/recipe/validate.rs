@@ -1,8 +1,8 @@
 //! The ranges of a recipe's values.
 
-use super::{
-    ModelRecipe, OptimiserRecipe, Recipe, RecipeError, RegulariseRecipe, ScheduleRecipe,
-    TrainingRecipe,
+use super::error::RecipeError;
+use super::parts::{
+    ModelRecipe, OptimiserRecipe, Recipe, RegulariseRecipe, ScheduleRecipe, TrainingRecipe,
 };
 
 impl Recipe {

@@ -14,7 +14,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use egru_ops::{EgruInputs, EgruState, Execution, Keep, PathReport, Zoneout};
+use egru_ops::{EgruInputs, EgruState, Execution, FormReport, Keep, Zoneout};
 
 use super::{EventConfig, GatedDraws, GatedWeights};
 use crate::{
@@ -124,17 +124,17 @@ impl Cell for Egru {
         state: EgruState,
         draws: &GatedDraws,
         options: &SequenceOptions,
-    ) -> Result<(SequenceOutput, EgruState, PathReport), CellError> {
+    ) -> Result<(SequenceOutput, EgruState, FormReport), CellError> {
         let inputs = EgruInputs {
             lengths: options.lengths.clone(),
             x_needs_grad: options.x_needs_grad.clone(),
             ..self.inputs(x, state, draws, draws.zoneout.clone(), options.keep)
         };
-        let (out, path) =
+        let (out, form) =
             egru_ops::egru_sequence(inputs, self.threshold.params(), options.execution)?;
         let events = EventSeries { o: out.o, trace: out.trace, window: out.window };
         let output = SequenceOutput { y: out.y, c: out.c, events: Some(events) };
-        Ok((output, out.state, path))
+        Ok((output, out.state, form))
     }
 
     fn constrain(self) -> Self {

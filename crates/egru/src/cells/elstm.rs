@@ -20,7 +20,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, PathReport, event_linear};
+use egru_ops::{Execution, FormReport, event_linear};
 
 use super::{EventConfig, GatedDraws, GatedWeights, lstm::memory};
 use crate::{
@@ -93,18 +93,18 @@ impl Cell for Elstm {
         &self,
         x: Tensor<3>,
         options: &SequenceOptions,
-    ) -> Result<(Tensor<3>, PathReport), CellError> {
+    ) -> Result<(Tensor<3>, FormReport), CellError> {
         let [steps, batch, channels] = x.dims();
         let flat = |series: Tensor<3>| series.reshape([steps * batch, channels]);
         let needs_grad = options.x_needs_grad.clone().map(flat);
-        let (a, path) = event_linear(
+        let (a, form) = event_linear(
             flat(x),
             self.weights.w.val(),
             Some(self.weights.bias_w.val()),
             needs_grad,
             options.execution,
         )?;
-        Ok((a.reshape([steps as i64, batch as i64, -1]), path))
+        Ok((a.reshape([steps as i64, batch as i64, -1]), form))
     }
 
     fn step(

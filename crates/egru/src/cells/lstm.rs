@@ -12,10 +12,10 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor, activation::sigmoid},
 };
-use egru_ops::{Execution, PathReport};
+use egru_ops::{Execution, FormReport};
 
 use super::{GatedConfig, GatedDraws, GatedWeights, gated::gate};
-use crate::{Cell, CellError, CellSize, SequenceOptions, StepOutput, sequence::plain_path};
+use crate::{Cell, CellError, CellSize, SequenceOptions, StepOutput, sequence::plain_form};
 
 /// The state of an [`Lstm`], each `[B, H]`.
 #[derive(Clone, Debug)]
@@ -80,9 +80,9 @@ impl Cell for Lstm {
         &self,
         x: Tensor<3>,
         _: &SequenceOptions,
-    ) -> Result<(Tensor<3>, PathReport), CellError> {
-        let path = plain_path(&x);
-        Ok((self.weights.project(x), path))
+    ) -> Result<(Tensor<3>, FormReport), CellError> {
+        let form = plain_form(&x);
+        Ok((self.weights.project(x), form))
     }
 
     fn step(

@@ -1,0 +1,134 @@
+//! A run with its recipe, its data and its network, for one cell.
+
+use std::sync::Arc;
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::tensor::{Device, Tensor};
+use egru::{Cell, InputShape, Network, NetworkConfig};
+use egru_data::{Layout, Spec, Splits};
+
+use crate::checkpoint::{Architecture, Checkpoints, Position};
+use crate::objective::Objective;
+use crate::recipe::{Recipe, read_table};
+use crate::run_dir::RunDir;
+use crate::seed::{seed_of, seeded};
+use crate::task::Task;
+use crate::{TrainError, TrainOptions};
+
+/// A run that was opened.
+pub(crate) struct Opened<C: Cell> {
+    pub(crate) recipe: Recipe,
+    pub(crate) options: TrainOptions,
+    pub(crate) splits: Splits,
+    pub(crate) objective: Objective,
+    /// With the run's initial parameters.
+    pub(crate) network: Network<C>,
+    /// `None` until a new run is trained.
+    pub(crate) run: Option<RunDir>,
+}
+
+impl<C: Cell> Opened<C> {
+    /// Builds the network of a resolved recipe for its data.
+    pub(crate) fn new(
+        recipe: Recipe,
+        splits: Splits,
+        task: Arc<dyn Task>,
+        options: TrainOptions,
+        run: Option<RunDir>,
+    ) -> Result<Self, TrainError> {
+        for warning in &splits.warnings {
+            options.notice(warning.clone());
+        }
+        let network = network(
+            &recipe,
+            splits.train.spec(),
+            task.as_ref(),
+            &options.device.clone().autodiff(),
+        )?;
+        let objective =
+            Objective { task, regularise: recipe.regularise.clone(), execution: recipe.execution };
+        Ok(Self { recipe, options, splits, objective, network, run })
+    }
+
+    /// The checkpoints of a run that trains such networks.
+    pub(crate) fn checkpoints(&self, run: &RunDir) -> Checkpoints {
+        Checkpoints::new(run.checkpoints(), Architecture::of(C::NAME, &self.network))
+    }
+
+    /// The network of the best checkpoint, or of the newest before any epoch has ended; and where the run stands.
+    pub(crate) fn trained(&self, run: &RunDir) -> Result<(Network<C>, Position), TrainError> {
+        let checkpoints = self.checkpoints(run);
+        let newest = checkpoints.newest(&|text| self.options.notice(text))?;
+        let position = newest.position.clone();
+        let best = checkpoints.best(newest)?;
+        Ok((checkpoints.restore(self.network.clone(), &best)?, position))
+    }
+
+    /// The run, which must be one that was trained.
+    pub(crate) fn run(&self) -> Result<RunDir, TrainError> {
+        self.run.clone().ok_or(TrainError::NotTrained)
+    }
+}
+
+/// The network of a resolved recipe, for data of the given shape, with the run's initial parameters on `device`.
+fn network<C: Cell>(
+    recipe: &Recipe,
+    spec: &Spec,
+    task: &dyn Task,
+    device: &Device,
+) -> Result<Network<C>, TrainError> {
+    let model = &recipe.model;
+    let outputs = task.outputs(spec, model.readout)?;
+    let config = NetworkConfig {
+        encoder: model.encoder.clone(),
+        layers: model.layers.clone(),
+        dropout: model.dropout,
+        head: model.head,
+        head_dropout: model.head_dropout,
+        readout: model.readout,
+        cell: read_table::<C::Config>(model.cell.config.clone(), "model.cell.")?,
+    };
+    let shape = match spec.layout {
+        Layout::Tokens { vocabulary } => InputShape::Tokens { vocabulary },
+        Layout::Frames { polarities, rows, columns } => {
+            InputShape::Frames { polarities, rows, columns }
+        }
+        Layout::Flat { .. } | Layout::Picture { .. } => {
+            InputShape::Values { channels: spec.channels() }
+        }
+    };
+    seeded(device, seed_of(recipe.seed, 0, 0), || {
+        let network = Network::<C>::init(&config, shape, outputs, device)?;
+        // This makes all values now, should the module have put it off.
+        Ok(network.map(&mut Number { next: 1 }))
+    })?
+}
+
+/// Gives the parameters the numbers 1, 2, ... as identities. Burn draws them at random, and writes them
+/// into records: two runs of one recipe would never have the same files. A parameter that is used in several places is one
+/// field of the network, and has one number.
+struct Number {
+    next: u64,
+}
+
+impl ModuleMapper for Number {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (_, value, mapper) = param.consume();
+        let id = ParamId::from(self.next);
+        self.next += 1;
+        Param::from_mapped_value(id, value, mapper)
+    }
+}
+
+/// The session of an embedded recipe with these changes, on the first CPU backend.
+#[cfg(test)]
+pub(crate) fn test_session<C: Cell>(name: &str, changes: &[(&str, &str)]) -> Opened<C> {
+    let changes: Vec<_> = changes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let recipe = Recipe::named(name).unwrap().with_overrides(&changes).unwrap();
+    let registry = crate::Registry::default();
+    let recipe = registry.resolve(&recipe).unwrap();
+    let splits = registry.load(&recipe.data, None, recipe.seed).unwrap();
+    let task = registry.task(&recipe.task.name).unwrap();
+    let options = TrainOptions::new(Device::flex(), "runs");
+    Opened::new(recipe, splits, task, options, None).unwrap()
+}
