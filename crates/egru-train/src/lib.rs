@@ -28,10 +28,12 @@
 mod carried;
 mod dashboard;
 mod environment;
+mod epochs;
 mod error;
 mod evaluate;
 mod files;
 mod format;
+mod gradients;
 mod inspect;
 mod lock;
 mod objective;

@@ -115,7 +115,9 @@ impl Registry {
         root: Option<&Path>,
         seed: u64,
     ) -> Result<Splits, TrainError> {
-        self.data(&data.name)?.load(data.config.clone(), root, seed)
+        let splits = self.data(&data.name)?.load(data.config.clone(), root, seed)?;
+        splits.check()?;
+        Ok(splits)
     }
 
     /// The published files that a recipe's `[data]` table reads; `None` for generated data.

@@ -171,13 +171,13 @@ fn a_path_is_reported_or_refused() {
     let device = Device::flex();
     let stack = stack(0.0, &device);
     let x = input([T, B, C], &device);
-    let path = |path| {
-        let execution = Execution { path, ..Default::default() };
+    let form = |form| {
+        let execution = Execution { form, ..Default::default() };
         let options = SequenceOptions { execution, ..Default::default() };
         stack.forward_with(x.clone(), None, &stack.draw(T, B), &options).unwrap().form.form
     };
-    assert_eq!(path(FormChoice::Auto), egru::Form::Fused);
-    assert_eq!(path(FormChoice::Naive), egru::Form::Naive);
+    assert_eq!(form(FormChoice::Auto), egru::Form::Fused);
+    assert_eq!(form(FormChoice::Naive), egru::Form::Naive);
     let dense = Stack::<Gru>::init(&Default::default(), C, &[4], 0.0, &device).unwrap();
     let draws = dense.draw(T, B);
     let report = dense.forward_with(x, None, &draws, &Default::default()).unwrap().form;
