@@ -43,6 +43,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use egru_bench::BenchError;
 use egru_data::DataError;
+use egru_data::fetch::FetchError;
 use egru_train::{RecipeError, TrainError};
 
 use crate::args::{Cli, Command};
@@ -109,25 +110,24 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 /// What this program can do about data that are missing or broken, which libraries cannot say.
 fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
-    let data = error.chain().find_map(|cause| match cause.downcast_ref() {
-        Some(TrainError::Data(data)) => Some(data),
-        _ => cause.downcast_ref::<DataError>(),
-    })?;
-    let dataset = match data {
-        DataError::NoRoot { dataset, .. } => {
-            return Some(format!(
-                "\nGive the folder by --data DIR or in EGRU_DATA; with it, `{program} data fetch {dataset}` downloads the files."
-            ));
-        }
-        DataError::Missing { dataset, .. }
-        | DataError::Idx { dataset, .. }
-        | DataError::CountMismatch { dataset, .. } => dataset,
-        _ => return None,
+    let offline = |error: &FetchError| {
+        matches!(error, FetchError::Offline { .. })
+            .then(|| "\nWithout --offline this program fetches them.".to_owned())
     };
-    Some(format!(
-        "\n`{program} data fetch {dataset}` downloads the files, `{program} data verify {dataset}` compares those there are \
-         with the published ones."
-    ))
+    let data = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(TrainError::Data(data)) => Some(data.as_ref()),
+        _ => cause.downcast_ref::<DataError>(),
+    });
+    match data {
+        Some(DataError::Fetch(error)) => offline(error),
+        Some(data) => data.cured_by_fetching().map(|dataset| {
+            format!(
+                "\nFiles are looked for in the folder given by --data DIR or EGRU_DATA. `{program} data fetch {dataset}` downloads \
+                 them, `{program} data verify {dataset}` compares those there are with the published ones."
+            )
+        }),
+        None => error.chain().find_map(|cause| offline(cause.downcast_ref()?)),
+    }
 }
 
 /// What was typed wrong is told apart from what went wrong.
@@ -139,6 +139,10 @@ fn status(error: &anyhow::Error) -> u8 {
             Some(TrainError::Recipe(_) | TrainError::ChangedRecipe { .. })
         )
         || matches!(error.downcast_ref(), Some(DataError::Config { .. }))
+        || matches!(
+            error.downcast_ref(),
+            Some(TrainError::Data(data)) if matches!(data.as_ref(), DataError::Config { .. })
+        )
         || matches!(error.downcast_ref(), Some(BenchError::NoPass { .. }));
     if typed_wrong { USAGE } else { 1 }
 }

@@ -157,7 +157,13 @@ pub enum DataError {
     Fetch(#[from] FetchError),
     /// A recording of an event camera could not be read, cut or made into frames.
     #[error(transparent)]
-    Events(#[from] EventError),
+    Events(Box<EventError>),
+}
+
+impl From<EventError> for DataError {
+    fn from(error: EventError) -> Self {
+        Self::Events(Box::new(error))
+    }
 }
 
 impl DataError {

@@ -19,7 +19,7 @@ pub enum TrainError {
     Recipe(#[from] RecipeError),
     /// The data.
     #[error(transparent)]
-    Data(#[from] DataError),
+    Data(Box<DataError>),
     /// The model.
     #[error(transparent)]
     Model(#[from] CellError),
@@ -188,6 +188,12 @@ impl TrainError {
             |name| name.as_str().unwrap_or_default().to_owned(),
         );
         Self::ReadoutMismatch { readout, task: spec.name.clone(), needs }
+    }
+}
+
+impl From<DataError> for TrainError {
+    fn from(error: DataError) -> Self {
+        Self::Data(Box::new(error))
     }
 }
 

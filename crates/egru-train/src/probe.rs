@@ -50,14 +50,17 @@ pub(crate) fn probe<C: Cell>(
     let seed = recipe.seed.wrapping_add(request.shift);
     let config = LoaderConfig {
         batch_size: request.batch_size.unwrap_or(recipe.training.batch_size),
-        sampler: Arc::new(recipe.sampling.clone()),
+        sampler: Arc::new(recipe.sampling),
         seed,
         augment: true,
         ..LoaderConfig::default()
     };
     let data = &opened.splits.train;
-    let empty = || Err(DataError::Empty { dataset: data.spec().name.clone() });
-    let batch = Loader::new(data.clone(), config)?.epoch(1, 0)?.next().unwrap_or_else(empty)?;
+    let mut epoch = Loader::new(data.clone(), config)?.epoch(1, 0)?;
+    let batch = match epoch.next() {
+        Some(batch) => batch?,
+        None => return Err(DataError::Empty { dataset: data.spec().name.clone() }.into()),
+    };
     Ok(TrainingStep {
         network,
         task: opened.objective.task.clone(),

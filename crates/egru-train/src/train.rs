@@ -74,13 +74,13 @@ fn training_loader<C: Cell>(opened: &Opened<C>) -> Result<Loader, TrainError> {
     let Opened { recipe, options, splits, .. } = opened;
     let devices = options.devices().len();
     if recipe.sampling.carries() && devices > 1 {
-        let sampling = serde_json::to_value(&recipe.sampling).unwrap_or_default();
+        let sampling = serde_json::to_value(recipe.sampling).unwrap_or_default();
         let sampling = sampling["type"].as_str().unwrap_or_default().to_owned();
         return Err(TrainError::CarriedState { sampling, devices });
     }
     let config = LoaderConfig {
         batch_size: recipe.training.batch_size,
-        sampler: Arc::new(recipe.sampling.clone()),
+        sampler: Arc::new(recipe.sampling),
         seed: recipe.seed,
         augment: true,
         ..LoaderConfig::default()
