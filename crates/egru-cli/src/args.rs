@@ -1,11 +1,14 @@
 //! What can be typed.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use clap::builder::OsStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use egru::Products;
 use egru_bench::{Calibration, Pass, Workload};
 use egru_train::Strategy;
+use thiserror::Error;
 
 /// Event-based recurrent networks: train, evaluate, look inside.
 #[derive(Debug, Parser)]
@@ -18,6 +21,10 @@ pub(crate) struct Cli {
     /// What standard output is for: people, or programs (the last line is then one JSON object).
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+
+    /// Show results and errors alone: no progress, notes or warnings.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
 }
 
 /// Who reads standard output.
@@ -64,10 +71,10 @@ pub(crate) struct TrainArgs {
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub overrides: Vec<(String, String)>,
     /// Short for `--set seed=N`.
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Short for `--set training.epochs=N`; with `--resume`, the epochs in all.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epochs: Option<usize>,
     /// Folder under which run directories are made.
     #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -117,18 +124,19 @@ impl From<StrategyName> for Strategy {
 impl TrainArgs {
     /// The command that goes on with a run in the same place, so that it ends with the same bits.
     pub fn resume_command(&self, program: &str, run: &Path) -> String {
-        let mut words = vec![program.to_owned(), "train".to_owned(), "--resume".to_owned()];
-        words.push(run.display().to_string());
-        let mut option = |name: &str, value: Option<String>| {
-            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        let mut words: Vec<OsString> = [program, "train", "--resume"].map(OsString::from).into();
+        words.push(run.as_os_str().to_owned());
+        let mut option = |name: &str, value: Option<OsString>| {
+            words.extend(value.into_iter().flat_map(|value| [name.into(), value]));
         };
         let PlaceArgs { data, offline, device } = &self.place;
-        option("--devices", (!self.devices.is_empty()).then(|| self.devices.join(",")));
-        option("--strategy", (self.strategy == StrategyName::Ddp).then(|| "ddp".to_owned()));
-        option("--backend", device.backend.clone());
-        option("--threads", device.threads.map(|threads| threads.to_string()));
-        option("--data", data.as_ref().map(|data| data.display().to_string()));
-        words.extend(offline.then(|| "--offline".to_owned()));
+        option("--devices", (!self.devices.is_empty()).then(|| self.devices.join(",").into()));
+        option("--strategy", (self.strategy == StrategyName::Ddp).then(|| "ddp".into()));
+        option("--backend", device.backend.clone().map(OsString::from));
+        let threads = device.threads().unwrap_or_default();
+        option("--threads", threads.map(|threads| threads.to_string().into()));
+        option("--data", data.folder().map(|folder| folder.as_os_str().to_owned()));
+        words.extend(offline.then(|| "--offline".into()));
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
@@ -143,14 +151,28 @@ impl TrainArgs {
 /// Where a command runs and finds its data.
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArgs {
-    /// Folder with data sets read from files.
-    #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Never use the network: data that is missing is an error.
     #[arg(long)]
     pub offline: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+/// Where data sets lie.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// Folder with data sets read from files.
+    #[arg(long, value_name = "DIR", env = "EGRU_DATA", value_parser = OsStringValueParser::new())]
+    data: Option<OsString>,
+}
+
+impl DataArgs {
+    /// The folder; an empty name, as a variable that is set to nothing gives it, is none.
+    pub fn folder(&self) -> Option<&Path> {
+        self.data.as_ref().filter(|folder| !folder.is_empty()).map(Path::new)
+    }
 }
 
 /// What a command runs on.
@@ -159,10 +181,39 @@ pub(crate) struct DeviceArgs {
     /// Backend, and device where it has several: `flex`, `cuda:1`; `devices` lists them.
     #[arg(long, value_name = "NAME[:INDEX]")]
     pub backend: Option<String>,
-    /// Threads of the kernels; by default as many as the machine has.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub threads: Option<u16>,
+    /// Threads of the kernels; by default what `EGRU_THREADS` says, else as many as the machine has.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
 }
+
+/// The variable that says what `--threads` does.
+const THREADS: &str = "EGRU_THREADS";
+
+impl DeviceArgs {
+    /// The threads asked for, here or in the environment.
+    ///
+    /// # Errors
+    /// What the environment says is no number of threads.
+    pub fn threads(&self) -> Result<Option<usize>, UsageError> {
+        let environment = || {
+            let text = std::env::var_os(THREADS)?.to_string_lossy().into_owned();
+            (!text.trim().is_empty()).then_some(text)
+        };
+        match (self.threads, environment()) {
+            (Some(typed), _) => Ok(Some(typed)),
+            (None, None) => Ok(None),
+            (None, Some(text)) => match threads(&text) {
+                Ok(threads) => Ok(Some(threads)),
+                Err(problem) => Err(UsageError(format!("{THREADS}: {problem}; or unset it"))),
+            },
+        }
+    }
+}
+
+/// Something typed wrong that only shows when it is used.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub String);
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -179,6 +230,9 @@ pub(crate) struct InspectArgs {
     /// How many test samples to draw.
     #[arg(long, value_name = "N", default_value_t = 6)]
     pub samples: usize,
+    /// Write drawings and report into this folder instead of the run's.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -245,9 +299,8 @@ pub(crate) enum DataCommand {
     Fetch {
         /// Name of the data set.
         name: String,
-        /// Folder with data sets read from files.
-        #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataArgs,
         /// Never use the network: say where to put the files instead.
         #[arg(long)]
         offline: bool,
@@ -256,9 +309,8 @@ pub(crate) enum DataCommand {
     Verify {
         /// Name of the data set; all of them when left out.
         name: Option<String>,
-        /// Folder with data sets read from files.
-        #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataArgs,
     },
     /// Show what a data set looks like: shapes, class balance, a sample.
     Show {
@@ -268,21 +320,51 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "INDEX", default_value_t = 0)]
         sample: usize,
         /// Seed of the held-out split and of generated samples.
-        #[arg(long, value_name = "N", default_value_t = 1)]
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, allow_negative_numbers = true)]
         seed: u64,
-        /// Folder with data sets read from files.
-        #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataArgs,
     },
 }
 
 /// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
+fn quoted(word: &OsStr) -> String {
+    let Some(text) = word.to_str() else { return escaped(word.as_encoded_bytes()) };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// What is no text, as bash and zsh read it back.
+fn escaped(bytes: &[u8]) -> String {
+    let byte = |&byte: &u8| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        byte => format!("\\x{byte:02x}"),
+    };
+    format!("$'{}'", bytes.iter().map(byte).collect::<String>())
+}
+
+/// A number of threads, of which each costs memory and a place in every queue.
+fn threads(text: &str) -> Result<usize, String> {
+    let machine = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = (8 * machine).max(256);
+    match text.trim().parse() {
+        Ok(threads) if (1..=most).contains(&threads) => Ok(threads),
+        _ => Err(format!(
+            "`{text}` is no number of threads from 1 to {most}, and this machine runs {machine} at once"
+        )),
+    }
+}
+
+/// A seed, as large as a recipe's file can hold.
+fn seed(text: &str) -> Result<u64, String> {
+    match text.trim().parse() {
+        Ok(seed) if i64::try_from(seed).is_ok() => Ok(seed),
+        _ => Err(format!("a seed is a whole number from 0 to {}", i64::MAX)),
+    }
 }
 
 /// Splits `key=value` at the first `=`.

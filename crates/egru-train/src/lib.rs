@@ -34,6 +34,7 @@ mod files;
 mod format;
 mod inspect;
 mod lock;
+mod memory;
 mod objective;
 mod opened;
 mod options;

@@ -16,7 +16,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use egru::{Cell, Network, StackState};
 use egru_data::{Loader, LoaderConfig, Sampler};
 
-use crate::checkpoint::{CheckpointError, Checkpoints, Position, Snapshot};
+use crate::checkpoint::{self, CheckpointError, Checkpoints, Position, Snapshot};
 use crate::dashboard::Dashboard;
 use crate::evaluate::{evaluate, figures, summary};
 use crate::lock::RunLock;
@@ -44,6 +44,10 @@ enum Ended {
 /// Trains to the end or to an interruption: a new run, or one that goes on from its newest checkpoint.
 pub(crate) fn train<C: Cell>(opened: &mut Opened<C>) -> Result<Summary, TrainError> {
     // Everything that the recipe can have wrong comes before the run's folder.
+    if opened.run.is_some() {
+        // Opened for whatever may be done with it, where a new run is there to be trained.
+        opened.estimate()?.check(&opened.options)?;
+    }
     let loader = training_loader(opened)?;
     let (schedule, per_step) = schedule(opened, &loader)?;
     let _all_reduce = start_all_reduce(&opened.options)?;
@@ -398,12 +402,11 @@ impl<'a, C: Cell> Training<'a, C> {
         let state = self.carried.clone().map(|state| {
             carried::pack(state).map_err(|problem| self.checkpoints.unreadable(&problem))
         });
+        let unreadable = |error: &dyn std::fmt::Display| self.checkpoints.unreadable(error);
+        let optimiser = self.optimiser.into_bytes().map_err(|error| unreadable(&error))?;
         let snapshot = Snapshot {
-            model: model.map_err(|error| self.checkpoints.unreadable(&error))?,
-            optimiser: self
-                .optimiser
-                .into_bytes()
-                .map_err(|error| self.checkpoints.unreadable(&error))?,
+            model: model.map_err(|error| unreadable(&error))?,
+            optimiser: checkpoint::in_order(optimiser).map_err(|error| unreadable(&error))?,
             state: state.transpose()?,
             recipe: Some(self.opened.recipe.to_toml()?),
             position: self.position.clone(),

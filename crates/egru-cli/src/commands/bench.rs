@@ -7,8 +7,8 @@ use anyhow::{Context as _, bail};
 use burn::tensor::Device;
 use egru::Products;
 use egru_bench::{
-    Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records, commit_here,
-    compare, first_step_memory, markdown, measure, read_records,
+    Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records, compare,
+    first_step_memory, markdown, measure, read_records,
 };
 use serde_json::{Value, json};
 
@@ -35,16 +35,16 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
         machine: Machine { device: card(context.backends, &backend, &device), ..Machine::here() },
         backend,
         program: place::program(context),
-        commit: commit_here(),
+        commit: place::commit(),
     };
     let workloads = workloads(args)?;
-    let out = context.out;
+    let out = &context.out;
     if let Some(path) = &args.out {
         // What cannot be kept is not worth measuring.
         append_records(path, &[])?;
     }
-    out.say(format!("{}, {} threads, {}", origin.backend, origin.threads, origin.machine))?;
-    out.say(HEAD.join("  "))?;
+    out.say(format!("{}, {} threads, {}", origin.backend, origin.threads, origin.machine));
+    out.say(HEAD.join("  "));
     let mut all = Vec::new();
     for workload in workloads {
         for &activity in &args.activity {
@@ -53,12 +53,12 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
                 append_records(path, &records)?;
             }
             for record in &records {
-                out.say(row(record))?;
+                out.say(row(record));
             }
             all.extend(records);
         }
     }
-    out.finish(&json!({ "records": all }))?;
+    out.finish(&json!({ "records": all }));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -138,8 +138,8 @@ fn memory_of_this_process(context: &Context<'_>, args: &BenchArgs, device: &Devi
     let problem = Problem { workload, activity, calibration };
     let memory = first_step_memory(&problem, products, device)?;
     let figure = memory.map_or_else(|| "not told".to_owned(), |mib| format!("{mib:.1} MiB"));
-    context.out.say(format!("memory that the first training step adds: {figure}"))?;
-    context.out.finish(&json!({ "added_memory_mib": memory }))?;
+    context.out.say(format!("memory that the first training step adds: {figure}"));
+    context.out.finish(&json!({ "added_memory_mib": memory }));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -192,8 +192,8 @@ fn row(record: &Record) -> String {
 
 fn list_workloads(context: &Context<'_>) -> Outcome {
     let described = |w: Workload| (w.name, format!("{} ({})", w.description, w.shape));
-    context.out.say("Workloads (time them with `bench NAME`):")?;
-    context.out.say(list(Workload::all().map(described)))?;
+    context.out.say("Workloads (time them with `bench NAME`):");
+    context.out.say(list(Workload::all().map(described)));
     let objects = Workload::all().map(|workload| {
         json!({
             "name": workload.name,
@@ -203,7 +203,7 @@ fn list_workloads(context: &Context<'_>) -> Outcome {
             "passes": workload.passes(),
         })
     });
-    context.out.finish(&json!({ "workloads": objects.collect::<Vec<_>>() }))?;
+    context.out.finish(&json!({ "workloads": objects.collect::<Vec<_>>() }));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -213,7 +213,7 @@ fn compare_files(context: &Context<'_>, files: &[impl AsRef<Path>]) -> Outcome {
         records.extend(read_records(file.as_ref())?);
     }
     let compared = compare(&records)?;
-    context.out.say(markdown(&compared))?;
-    context.out.finish(&json!(compared))?;
+    context.out.say(markdown(&compared));
+    context.out.finish(&json!(compared));
     Ok(ExitCode::SUCCESS)
 }
