@@ -98,7 +98,7 @@ pub enum BenchError {
         problem: String,
     },
     /// There is nothing of this project to compare with the peers.
-    #[error("there is no record of `egru` to compare: measure with `bench --out FILE` first")]
+    #[error("there is no record of `egru` to compare; measure it first")]
     NothingToCompare,
     /// A record's results were wrong or not checked.
     #[error(

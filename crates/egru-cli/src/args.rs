@@ -1,6 +1,8 @@
 //! What can be typed.
 
-use std::ffi::{OsStr, OsString};
+mod values;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::OsStringValueParser;
@@ -9,6 +11,8 @@ use egru::Products;
 use egru_bench::{Calibration, Pass, Workload};
 use egru_train::Strategy;
 use thiserror::Error;
+
+use values::{activity, calibration, key_value, quoted, seed, threads};
 
 /// Event-based recurrent networks: train, evaluate, look inside.
 #[derive(Debug, Parser)]
@@ -327,182 +331,5 @@ pub(crate) enum DataCommand {
     },
 }
 
-/// A word as a shell reads it back.
-fn quoted(word: &OsStr) -> String {
-    let Some(text) = word.to_str() else { return escaped(word.as_encoded_bytes()) };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// What is no text, as bash and zsh read it back.
-fn escaped(bytes: &[u8]) -> String {
-    let byte = |&byte: &u8| match byte {
-        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
-        b' '..=b'~' => char::from(byte).to_string(),
-        byte => format!("\\x{byte:02x}"),
-    };
-    format!("$'{}'", bytes.iter().map(byte).collect::<String>())
-}
-
-/// A number of threads, of which each costs memory and a place in every queue.
-fn threads(text: &str) -> Result<usize, String> {
-    let machine = std::thread::available_parallelism().map_or(1, usize::from);
-    let most = (8 * machine).max(256);
-    match text.trim().parse() {
-        Ok(threads) if (1..=most).contains(&threads) => Ok(threads),
-        _ => Err(format!(
-            "`{text}` is no number of threads from 1 to {most}, and this machine runs {machine} at once"
-        )),
-    }
-}
-
-/// A seed, as large as a recipe's file can hold.
-fn seed(text: &str) -> Result<u64, String> {
-    match text.trim().parse() {
-        Ok(seed) if i64::try_from(seed).is_ok() => Ok(seed),
-        _ => Err(format!("a seed is a whole number from 0 to {}", i64::MAX)),
-    }
-}
-
-/// Splits `key=value` at the first `=`.
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => {
-            Ok((key.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err(format!("`{text}` is not KEY=VALUE, such as training.epochs=3")),
-    }
-}
-
-/// A share of active units.
-fn activity(text: &str) -> Result<f64, String> {
-    match text.trim().parse() {
-        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => Err(format!("`{text}` is not a share above 0 and at most 1, such as 0.15")),
-    }
-}
-
-fn calibration(text: &str) -> Result<Calibration, String> {
-    let number = |text: &str| text.parse::<f64>().map_err(|error| format!("`{text}`: {error}"));
-    let (theta, eps) = text.split_once(',').ok_or_else(|| format!("`{text}` is not THETA,EPS"))?;
-    Ok(Calibration { theta: number(theta)?, eps: number(eps)? })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn train(arguments: &[&str]) -> Result<TrainArgs, clap::Error> {
-        let all = ["egru", "train"].iter().chain(arguments);
-        Cli::try_parse_from(all).map(|cli| match cli.command {
-            Command::Train(args) => args,
-            other => panic!("{other:?}"),
-        })
-    }
-
-    #[test]
-    fn the_command_is_well_formed() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
-    }
-
-    #[test]
-    fn short_forms_come_after_the_long_ones() {
-        let args = train(&["quickstart", "--seed", "7", "--set", "a.b = c=d"]).unwrap();
-        let expected = [("a.b", "c=d"), ("seed", "7")].map(|(k, v)| (k.into(), v.into()));
-        assert_eq!(args.all_overrides(), expected);
-    }
-
-    #[test]
-    fn a_run_has_exactly_one_origin() {
-        assert!(train(&[]).is_err());
-        assert!(train(&["quickstart", "--recipe", "x.toml"]).is_err());
-        assert!(train(&["quickstart", "--resume", "runs/x"]).is_err());
-        assert!(train(&["--resume", "runs/x", "--seed", "2"]).is_err());
-        assert!(train(&["--resume", "runs/x", "--set", "a=b", "--epochs", "9"]).is_ok());
-        assert!(train(&["--resume", "runs/x"]).is_ok());
-        assert!(train(&["quickstart", "--set", "nothing"]).is_err());
-    }
-
-    #[test]
-    fn several_devices_take_the_place_of_the_backend() {
-        let args = train(&["quickstart", "--devices", "cuda:0,cuda:1"]).unwrap();
-        assert_eq!(args.devices, ["cuda:0", "cuda:1"]);
-        let args = train(&["--resume", "runs/x", "--devices", "a,b", "--strategy", "ddp"]).unwrap();
-        assert_eq!(
-            args.resume_command("egru", Path::new("runs/x")),
-            "egru train --resume runs/x --devices a,b --strategy ddp"
-        );
-        assert!(train(&["quickstart", "--devices", "a,b", "--backend", "a"]).is_err());
-        assert!(train(&["quickstart", "--strategy", "ddp"]).is_err());
-        assert!(train(&["quickstart", "--devices", "a,b", "--strategy", "both"]).is_err());
-    }
-
-    #[test]
-    fn the_command_to_go_on_says_what_was_typed_and_is_quoted() {
-        let typed =
-            ["quickstart", "--backend", "flex", "--threads", "1", "--offline", "--data", "my data"];
-        let command = train(&typed).unwrap().resume_command("egru-cpu", Path::new("it's here/run"));
-        assert_eq!(
-            command,
-            r"egru-cpu train --resume 'it'\''s here/run' --backend flex --threads 1 --data 'my data' --offline"
-        );
-    }
-
-    fn bench(arguments: &[&str]) -> Result<BenchArgs, clap::Error> {
-        let all = ["egru", "bench"].iter().chain(arguments);
-        Cli::try_parse_from(all).map(|cli| match cli.command {
-            Command::Bench(args) => args,
-            other => panic!("{other:?}"),
-        })
-    }
-
-    #[test]
-    fn benchmarks_are_chosen_by_lists() {
-        let args = bench(&[]).unwrap();
-        assert_eq!((args.workloads.len(), args.activity, args.rounds), (0, vec![0.15], 5));
-        assert_eq!(args.passes, [Pass::Forward, Pass::Train]);
-        assert_eq!((args.products, args.batch), (vec![Products::Auto], vec![]));
-        let args = bench(&["lm", "tiny", "--activity", "0.15,1.0", "--pass", "train"]).unwrap();
-        let names: Vec<_> = args.workloads.iter().map(|workload| workload.name).collect();
-        assert_eq!((names, args.activity), (vec!["lm", "tiny"], vec![0.15, 1.0]));
-        assert_eq!(bench(&["mid", "--batch", "1,32,128"]).unwrap().batch, [1, 32, 128]);
-        let args = bench(&["--products", "events,dense", "--first-step-memory=-5,1.5"]).unwrap();
-        assert_eq!(args.products, [Products::Events, Products::Dense]);
-        assert_eq!(args.first_step_memory, Some(Calibration { theta: -5.0, eps: 1.5 }));
-    }
-
-    #[test]
-    fn what_cannot_be_measured_is_refused() {
-        let refused = |arguments: &[&str], part: &str| {
-            let error = bench(arguments).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        };
-        refused(&["smnits"], "there are: smnist, dvs");
-        for share in ["0", "1.5", "-0.1", "nan", "much"] {
-            refused(&[&format!("--activity={share}")], "above 0 and at most 1");
-        }
-        refused(&["--pass", "backward"], "forward, train");
-        refused(&["--products", "few"], "auto, events, dense");
-        refused(&["--rounds", "0"], "0 is not in 1..");
-        refused(&["--batch", "32,0"], "0 is not in 1..");
-        refused(&["compare"], "FILE.jsonl");
-    }
-
-    #[test]
-    fn comparing_takes_files_in_any_format() {
-        for arguments in [
-            ["bench", "compare", "a", "b", "--format", "json"],
-            ["--format", "json", "bench", "compare", "a", "b"],
-        ] {
-            let cli = Cli::try_parse_from(["egru"].iter().chain(&arguments)).unwrap();
-            let Command::Bench(args) = cli.command else { panic!("{cli:?}") };
-            assert!(
-                matches!(args.command, Some(BenchCommand::Compare { files }) if files.len() == 2)
-            );
-            assert_eq!(cli.format, Format::Json);
-        }
-    }
-}
+mod tests;

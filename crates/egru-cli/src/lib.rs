@@ -44,6 +44,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use egru::CellError;
 use egru_bench::BenchError;
 use egru_data::DataError;
 use egru_train::{RecipeError, TrainError};
@@ -115,6 +116,21 @@ fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
         && (name.ends_with(".toml") || Path::new(name).is_file())
     {
         return Some(format!("\nA file is given by `{program} train --recipe {name}`."));
+    }
+    if error.chain().any(|cause| {
+        let model = match cause.downcast_ref() {
+            Some(TrainError::Model(model)) => Some(model),
+            _ => cause.downcast_ref::<CellError>(),
+        };
+        matches!(model, Some(CellError::NoEvents { .. }))
+    }) {
+        return Some(
+            "\nFor a dense cell: --set model.readout=last-output --set regularise.activity.weight=0 --set regularise.state.weight=0"
+                .to_owned(),
+        );
+    }
+    if let Some(BenchError::NothingToCompare) = error.downcast_ref() {
+        return Some(format!("\n`{program} bench --out FILE.jsonl` measures."));
     }
     let data = error.chain().find_map(|cause| match cause.downcast_ref() {
         Some(TrainError::Data(data)) => Some(data),

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use env_logger::{Builder, Env};
+use log::Level;
 
 /// Without `RUST_LOG`: warnings, but for those of drivers and shader compilers about what they do without.
 const USUAL: &str = "warn,wgpu_core=error,wgpu_hal=error,naga=error";
@@ -14,7 +15,11 @@ pub(crate) fn start(quiet: bool) {
     let usual = if quiet { QUIET } else { USUAL };
     let mut builder = Builder::from_env(Env::default().default_filter_or(usual));
     builder.format(|line, record| {
-        writeln!(line, "{}: {}", record.level().as_str().to_lowercase(), record.args())
+        let label = match record.level() {
+            Level::Warn => "warning".to_owned(),
+            level => level.as_str().to_lowercase(),
+        };
+        writeln!(line, "{label}: {}", record.args())
     });
     // A program that runs several commands has a logger already.
     let _ = builder.try_init();

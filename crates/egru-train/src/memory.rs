@@ -16,13 +16,14 @@
 
 mod machine;
 
-use egru::{Cell, EncoderConfig, Keep, Layer, Readout};
+use burn::module::Module as _;
+use burn::tensor::Device;
+use egru::{Cell, CellSize, EncoderConfig, Keep, Layer, Readout};
 use egru_bench::is_processor;
 use egru_data::{Layout, SamplerConfig, Spec, Splits};
 
 use crate::recipe::{Recipe, read_table};
 use crate::{TrainError, TrainOptions};
-use burn::module::Module as _;
 
 use machine::Memory;
 
@@ -57,12 +58,13 @@ impl Estimate {
         options: &TrainOptions,
     ) -> Result<Self, TrainError> {
         let spec = splits.train.spec();
-        let config = read_table::<C::Config>(recipe.model.cell.config.clone(), "model.cell.")?;
-        // A layer of one unit tells what there is per unit.
-        let one = Layer::<C>::init(&config, 1, 1, &options.device)?;
-        let (gates, steps) = (one.cell.size().gates as f64, steps(recipe, spec) as f64);
-        let per_unit = (one.num_params() as f64 - 2.0 * gates).max(0.0);
-        let samples = recipe.training.batch_size as f64;
+        // A layer of few units tells what there is per unit.
+        let few = smallest::<C>(recipe, &options.device)?;
+        let CellSize { input, hidden, gates } = few.cell.size();
+        let (input, units, gates) = (input as f64, hidden as f64, gates as f64);
+        let per_unit = few.num_params() as f64 / units - gates * (input + units);
+        let steps = steps(recipe, spec) as f64;
+        let samples = recipe.training.batch_size.min(splits.train.len()) as f64;
         let (encoder, encoded) = encoder(recipe, spec);
         let (mut parameters, mut layers) = (encoder.parameters, 0.0);
         let mut below = encoded;
@@ -71,8 +73,8 @@ impl Estimate {
             let hidden = hidden as f64;
             let reader = if index == last { recipe.model.readout } else { Readout::PerStep };
             let keep = kept(recipe, reader.keep(true));
-            parameters += gates * hidden * (below + hidden) + per_unit * hidden;
-            layers += hidden * one.cell.tape(recipe.execution, keep) as f64;
+            parameters += gates * hidden * (below + hidden) + per_unit.max(0.0) * hidden;
+            layers += hidden * few.cell.tape(recipe.execution, keep) as f64;
             layers += if index > 0 { 2.0 * below } else { 0.0 };
             below = hidden;
         }
@@ -87,12 +89,16 @@ impl Estimate {
         let sizes = "model.layers";
         let parts = vec![
             part("parameters, gradients and optimiser", 4.0 * parameters, sizes),
-            part("input", 5.0 * batch * spec.channels() as f64, "training.batch_size"),
+            part(
+                "input",
+                5.0 * batch * spec.channels() as f64,
+                "training.batch_size or the length of the sequences",
+            ),
             part("encoder", batch * encoder.per_step, "training.batch_size"),
             part(
                 "states and events for the way back",
                 batch * layers,
-                "training.batch_size, model.layers",
+                "training.batch_size, model.layers or the length of the sequences",
             ),
             part("outputs", 4.0 * samples * scored * outputs, "training.batch_size"),
             part("order of the samples", 4.0 * splits.train.len() as f64, "the number of samples"),
@@ -144,6 +150,18 @@ impl Estimate {
         }
         Ok(())
     }
+}
+
+/// A layer of a recipe's cell that costs nothing: the smallest that the cell makes.
+///
+/// # Errors
+/// The cell's keys are refused, or it makes no small layer at all.
+pub(crate) fn smallest<C: Cell>(recipe: &Recipe, device: &Device) -> Result<Layer<C>, TrainError> {
+    let config = read_table::<C::Config>(recipe.model.cell.config.clone(), "model.cell.")?;
+    let layer = |units| Layer::<C>::init(&config, 1, units, device);
+    // A cell may want an even number of units, or one that its heads divide.
+    let larger = || (1..=6).find_map(|power| layer(1 << power).ok());
+    Ok(layer(1).or_else(|error| larger().ok_or(error))?)
 }
 
 /// The longest that a sequence is in training.
@@ -213,7 +231,7 @@ fn encoder(recipe: &Recipe, spec: &Spec) -> (Encoder, f64) {
 
 /// Bytes for people.
 fn shown(bytes: f64) -> String {
-    let units = ["bytes", "kB", "MB", "GB", "TB"];
+    let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"];
     let power = ((bytes.max(1.0).log10() / 3.0) as usize).min(units.len() - 1);
     let value = bytes / 1000_f64.powi(power as i32);
     let decimals = usize::from(power > 0 && value < 100.0);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use egru::{Cell, InputShape, Keep, Layer, Network, NetworkConfig, SequenceOptions, regularise};
+use egru::{Cell, InputShape, Keep, Network, NetworkConfig, SequenceOptions, regularise};
 use egru_data::{Layout, Spec, Splits};
 
 use crate::checkpoint::{Architecture, Checkpoints, Position};
-use crate::memory::Estimate;
+use crate::memory::{Estimate, smallest};
 use crate::objective::Objective;
 use crate::recipe::{OptimiserRecipe, Recipe, read_table};
 use crate::run_dir::RunDir;
@@ -112,10 +112,9 @@ fn network<C: Cell>(
     })?
 }
 
-/// Refuses what a recipe asks of events where its cell has none; a layer of one unit tells.
+/// Refuses what a recipe asks of events where its cell has none; a small layer tells.
 fn check_events<C: Cell>(recipe: &Recipe, device: &Device) -> Result<(), TrainError> {
-    let config = read_table::<C::Config>(recipe.model.cell.config.clone(), "model.cell.")?;
-    let layer = Layer::<C>::init(&config, 1, 1, device)?;
+    let layer = smallest::<C>(recipe, device)?;
     let options = SequenceOptions::keeping(Keep::ALL);
     let x = Tensor::zeros([1, 1, 1], device);
     let output = layer.forward_with(x, None, &layer.draw(1, 1), &options)?.output;

@@ -14,7 +14,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use egru::{Cell, Network, StackState};
-use egru_data::{Loader, LoaderConfig, Sampler};
+use egru_data::{Loader, LoaderConfig, Sampler, SamplerConfig};
 
 use crate::checkpoint::{self, CheckpointError, Checkpoints, Position, Snapshot};
 use crate::dashboard::Dashboard;
@@ -121,10 +121,15 @@ fn training_loader<C: Cell>(opened: &Opened<C>) -> Result<Loader, TrainError> {
 /// The learning rate over the run, and the windows of one optimiser step.
 fn schedule<C: Cell>(opened: &Opened<C>, loader: &Loader) -> Result<(Schedule, usize), TrainError> {
     let training = &opened.recipe.training;
-    let per_step = training.accumulate * opened.options.devices().len();
-    let steps = (1..=training.epochs)
-        .map(|epoch| Ok(loader.plan(epoch)?.len().div_ceil(per_step)))
-        .collect::<Result<Vec<_>, TrainError>>()?;
+    let per_step = training.accumulate.saturating_mul(opened.options.devices().len());
+    let steps_of = |epoch| Ok(loader.plan(epoch)?.len().div_ceil(per_step));
+    let steps = match opened.recipe.sampling {
+        // Each epoch has windows of other lengths, and more or fewer of them.
+        SamplerConfig::Contiguous { jitter: true, .. } => {
+            (1..=training.epochs).map(steps_of).collect::<Result<Vec<_>, TrainError>>()?
+        }
+        _ => vec![steps_of(1)?; training.epochs],
+    };
     Ok((Schedule::new(&opened.recipe, &steps)?, per_step))
 }
 

@@ -7,16 +7,16 @@ use anyhow::{Context as _, bail};
 use burn::tensor::Device;
 use egru::Products;
 use egru_bench::{
-    Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records, compare,
-    first_step_memory, markdown, measure, read_records,
+    BenchError, Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records,
+    compare, first_step_memory, markdown, measure, read_records,
 };
 use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::args::{BenchArgs, BenchCommand};
 use crate::backend::card;
-use crate::place;
 use crate::table::list;
+use crate::{failure, place};
 
 /// Measures, compares, or lists what can be measured.
 pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
@@ -45,10 +45,19 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
     }
     out.say(format!("{}, {} threads, {}", origin.backend, origin.threads, origin.machine));
     out.say(HEAD.join("  "));
-    let mut all = Vec::new();
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
     for workload in workloads {
         for &activity in &args.activity {
-            let records = records(args, workload, activity, &device, &origin)?;
+            let records = match records(args, workload, activity, &device, &origin) {
+                Ok(records) => records,
+                Err(error) if is_of_one_point(&error) => {
+                    let problem = failure::message(&error);
+                    out.say(format!("{:<9}  NOT MEASURED: {problem}", workload.name));
+                    failed.push(json!({ "workload": workload.name, "activity": activity, "problem": problem }));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(path) = &args.out {
                 append_records(path, &records)?;
             }
@@ -58,8 +67,21 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
             all.extend(records);
         }
     }
-    out.finish(&json!({ "records": all }));
-    Ok(ExitCode::SUCCESS)
+    out.finish(&json!({ "records": all, "failed": failed }));
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether an error is about one workload at one activity, so that others can be measured all the same.
+fn is_of_one_point(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(
+            BenchError::CheckFailed { .. }
+                | BenchError::NoEvents { .. }
+                | BenchError::Activity { .. }
+                | BenchError::Op { .. }
+        )
+    )
 }
 
 /// What to time: the workloads asked for, or all of them, each with every batch asked for, or its own.

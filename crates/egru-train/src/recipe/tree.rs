@@ -150,15 +150,21 @@ fn explained(path: &str, message: &str) -> RecipeError {
     }
     RecipeError::Type {
         field: if field.is_empty() { "recipe".to_owned() } else { field.to_owned() },
-        problem: in_words(message),
+        problem: in_words(field, message),
     }
 }
 
 /// serde's message without the names of Rust's types, and with a remedy where one is known.
-fn in_words(message: &str) -> String {
+fn in_words(field: &str, message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         let names: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         if let Some((name, known)) = names.split_first() {
+            // Of a name that may be written in several ways, the usual one.
+            let usual = |name: &&&str| {
+                let lower = name.to_lowercase();
+                **name == lower || !known.contains(&lower.as_str())
+            };
+            let known: Vec<&str> = known.iter().filter(usual).copied().collect();
             let suggestion = did_you_mean(name, known.iter().copied(), "");
             return format!("there is no `{name}`{suggestion}; there are: {}", known.join(", "));
         }
@@ -192,10 +198,20 @@ fn in_words(message: &str) -> String {
         "a sequence" => "a list in brackets".to_owned(),
         // A part of the recipe, which Rust's types name.
         other if other.contains("struct ") || other.contains("enum ") || other == "a map" => {
-            "a table of keys, of which one may be given by its own name, such as `model.cell.type`"
-                .to_owned()
+            table(field)
         }
         other => other.to_owned(),
     };
     format!("it is {got}, and what is needed is {expected}")
+}
+
+/// What is expected of a table; the kind of some is chosen by one of their keys.
+fn table(field: &str) -> String {
+    let selector = SELECTORS.iter().map(|path| path.join("."));
+    let mut selector =
+        selector.filter(|key| key.rsplit_once('.').is_some_and(|(table, _)| table == field));
+    match selector.next() {
+        Some(key) => format!("a table of keys; its kind is set by `{key}`"),
+        None => "a table of keys, each set by its own name".to_owned(),
+    }
 }
