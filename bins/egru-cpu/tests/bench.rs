@@ -4,7 +4,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_egru-cpu");
 
 mod common;
 
-use common::{arg, fails, json, succeeds};
+use common::{arg, egru, fails, json, last_json, succeeds, text};
 
 #[test]
 fn workloads_are_listed_with_their_shapes() {
@@ -114,4 +114,46 @@ fn what_cannot_be_measured_or_read_is_explained() {
     assert!(error.contains("records.jsonl, line 2") && error.contains("schema 7"), "{error}");
     let error = fails(&["bench", "tiny", "--out", arg(folder.path())], 1);
     assert!(error.contains("cannot write"), "{error}");
+}
+
+#[test]
+fn a_point_without_events_does_not_end_the_others() {
+    let output =
+        egru(&["bench", "tiny", "--activity", "0.0001,0.3", "--rounds", "1", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let result = last_json(&text(&output.stdout));
+    assert_eq!(result["records"].as_array().unwrap().len(), 2, "the other activity is measured");
+    let failed = result["failed"].as_array().unwrap();
+    assert_eq!((failed.len(), &failed[0]["activity"]), (1, &0.0001.into()));
+    let problem = failed[0]["problem"].as_str().unwrap();
+    assert!(problem.contains("no events") && !problem.contains("wrong, so"), "{problem}");
+    assert!(text(&output.stderr).contains("NOT MEASURED"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn files_of_records_are_read_as_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("records.jsonl");
+    succeeds(&["bench", "tiny", "--rounds", "2", "--pass", "train", "--out", arg(&file)]);
+    let line = std::fs::read_to_string(&file).unwrap();
+    let samples = |files: &[&str]| {
+        json(&[&["bench", "compare"], files].concat())["rows"][0]["ours"]["samples"].clone()
+    };
+    assert_eq!(samples(&[arg(&file)]), 2);
+    assert_eq!(samples(&[arg(&file), arg(&file)]), 2, "a file given twice counts once");
+    std::fs::write(&file, format!("\u{feff}{line}")).unwrap();
+    assert_eq!(samples(&[arg(&file)]), 2);
+
+    let refused = |content: &[u8], told: &str| {
+        std::fs::write(&file, content).unwrap();
+        let error = fails(&["bench", "compare", arg(&file)], 1);
+        assert!(error.contains(told), "{error}");
+    };
+    refused(format!("[{}]", line.trim()).as_bytes(), "one object a line");
+    let mut record: serde_json::Value = serde_json::from_str(&line).unwrap();
+    record["samples_ms"] = serde_json::json!([1.0, 0.0]);
+    refused(record.to_string().as_bytes(), "not above 0");
+    let utf16: Vec<u8> =
+        [0xfeff].into_iter().chain(line.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    refused(&utf16, "UTF-16");
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{arg, egru, fails, json, last_json, succeeds, text};
+use common::{arg, egru, fails, json, last_json, only_run, succeeds, text};
 
 #[test]
 fn data_sets_are_listed() {
@@ -105,4 +105,36 @@ fn broken_files_are_named() {
     std::fs::write(&images, b"\x1f\x8bnot gzip at all").unwrap();
     let error = training_fails(root.path());
     assert!(error.contains("train-images-idx3-ubyte"), "{error}");
+}
+
+#[test]
+fn files_that_are_not_the_published_ones_are_told_and_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let runs = tempfile::tempdir().unwrap();
+    mnist(root.path(), 40, 40);
+    let place = ["--offline", "--data", arg(root.path())];
+    let small = ["training.epochs=1", "training.batch_size=16", "model.layers=[4]", "data.by=row"];
+    let small: Vec<&str> = small.into_iter().flat_map(|change| ["--set", change]).collect();
+    let train =
+        [&["train", "smnist-small", "--runs", arg(runs.path())], &place[..], &small].concat();
+    let output = egru(&train);
+    let told = text(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(told.matches("is not that of the published file").count(), 4, "{told}");
+    assert!(told.lines().all(|line| line.starts_with("warning: ")), "{told}");
+    let run = only_run(runs.path());
+    for file in ["environment.json", "report.html"] {
+        let kept = std::fs::read_to_string(run.join(file)).unwrap();
+        assert!(kept.contains("is not that of the published file"), "{file}");
+    }
+    // Other files under the same names are other data.
+    let images = root.path().join("mnist/train-images-idx3-ubyte");
+    let mut bytes = std::fs::read(&images).unwrap();
+    bytes[999] ^= 1;
+    std::fs::write(&images, bytes).unwrap();
+    let error = fails(&[&["train", "--resume", arg(&run)], &place[..]].concat(), 1);
+    assert!(
+        error.contains("train-images-idx3-ubyte") && error.contains("the same data"),
+        "{error}"
+    );
 }

@@ -84,7 +84,7 @@ pub struct Pooled {
 
 /// Pools the samples of records with the same implementation, backend, products, workload, shape, pass, threads,
 /// activity and machine, and puts every pool of ours beside the others' on the same work. A dense cell's record,
-/// which has no activity, stands beside all of ours.
+/// which has no activity, stands beside all of ours. A record that is there twice counts once.
 ///
 /// # Errors
 /// A record's results were wrong, or one of ours was not checked; or none is ours.
@@ -100,6 +100,8 @@ pub fn compare(records: &[Record]) -> Result<Compared, BenchError> {
             });
         }
         match pools.iter_mut().find(|pool| same_settings(pool[0], record)) {
+            // A file given twice, or a copy of it.
+            Some(pool) if pool.contains(&record) => {}
             Some(pool) => pool.push(record),
             None => pools.push(vec![record]),
         }

@@ -53,6 +53,17 @@ pub enum BenchError {
         /// What differs by how much.
         detail: String,
     },
+    /// Nothing fires in the steps that are checked.
+    #[error(
+        "`{workload}` at activity {activity}: there are no events in the steps whose results are checked, so that nothing \
+         that skips could be wrong there, and no time is stated; ask for more activity"
+    )]
+    NoEvents {
+        /// The workload.
+        workload: &'static str,
+        /// The activity.
+        activity: f64,
+    },
     /// None of the passes asked for exists.
     #[error(
         "`{workload}` has no pass {}; it has: {}", 
@@ -87,7 +98,7 @@ pub enum BenchError {
         problem: String,
     },
     /// There is nothing of this project to compare with the peers.
-    #[error("there is no record of `egru` to compare: measure with `bench --out FILE` first")]
+    #[error("there is no record of `egru` to compare; measure it first")]
     NothingToCompare,
     /// A record's results were wrong or not checked.
     #[error(

@@ -75,7 +75,7 @@ pub use calibration::Measured;
 pub use compare::{Compared, ComparedRow, Peer, Pooled, compare, markdown};
 pub use division::Division;
 pub use error::BenchError;
-pub use machine::{Machine, commit_here};
+pub use machine::{Machine, is_processor};
 pub use measure::{Plan, Timed, measure};
 pub use memory::first_step_memory;
 pub use problem::{Calibration, Problem};

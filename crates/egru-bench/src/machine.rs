@@ -1,6 +1,4 @@
-//! Where numbers come from: the machine and the commit.
-
-use std::path::Path;
+//! Where numbers come from: the machine.
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -47,7 +45,7 @@ impl Machine {
 
 /// Whether a device is the processor, so that what it keeps is in this process's memory. Its name is the only sign
 /// that all backends give.
-pub(crate) fn is_processor(device: &Device) -> bool {
+pub fn is_processor(device: &Device) -> bool {
     format!("{device:?}").contains("(Cpu)")
 }
 
@@ -68,46 +66,9 @@ fn cpu() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The commit of the working directory, where it is a git checkout.
-pub fn commit_here() -> Option<String> {
-    std::env::current_dir().ok().and_then(|dir| commit(&dir))
-}
-
-/// The commit checked out in `dir` or a folder above it, read from git's files: no program is run.
-fn commit(dir: &Path) -> Option<String> {
-    let git = dir.ancestors().map(|dir| dir.join(".git")).find(|git| git.is_dir())?;
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-    let Some(reference) = head.trim().strip_prefix("ref: ") else {
-        return Some(head.trim().to_owned());
-    };
-    if let Ok(hash) = std::fs::read_to_string(git.join(reference)) {
-        return Some(hash.trim().to_owned());
-    }
-    let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
-    packed.lines().find_map(|line| Some(line.strip_suffix(reference)?.trim().to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commits_are_found_loose_packed_and_detached() {
-        let root = tempfile::tempdir().unwrap();
-        let git = root.path().join(".git");
-        let below = root.path().join("a/b");
-        std::fs::create_dir_all(&below).unwrap();
-        assert_eq!(commit(&below), None);
-        std::fs::create_dir_all(git.join("refs/heads")).unwrap();
-        std::fs::write(git.join("HEAD"), "0123abc\n").unwrap();
-        assert_eq!(commit(&below).as_deref(), Some("0123abc"));
-        std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
-        assert_eq!(commit(&below), None);
-        std::fs::write(git.join("packed-refs"), "# pack-refs\n456def refs/heads/main\n").unwrap();
-        assert_eq!(commit(&below).as_deref(), Some("456def"));
-        std::fs::write(git.join("refs/heads/main"), "789aaa\n").unwrap();
-        assert_eq!(commit(&below).as_deref(), Some("789aaa"));
-    }
 
     #[test]
     fn machines_are_told_in_a_line() {

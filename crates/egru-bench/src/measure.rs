@@ -46,7 +46,8 @@ pub struct Timed {
 /// when the device has finished.
 ///
 /// # Errors
-/// [`BenchError::CheckFailed`] where a result is wrong: nothing is timed then. [`BenchError::NoPass`] where the
+/// [`BenchError::CheckFailed`] where a result is wrong: nothing is timed then, nor where there are no events
+/// ([`BenchError::NoEvents`]). [`BenchError::NoPass`] where the
 /// workload has none of the passes. The operation has no fused form on the device, or the device fails.
 pub fn measure(problem: &Problem, plan: &Plan, device: &Device) -> Result<Vec<Timed>, BenchError> {
     let has = problem.workload.passes();

@@ -1,7 +1,7 @@
 //! Records of measurements, one JSON object per line, ours and those of other libraries.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use egru::Products;
@@ -137,7 +137,7 @@ impl Record {
 /// # Errors
 /// The file cannot be read, or a line is not a record of this [`SCHEMA`].
 pub fn read_records(path: &Path) -> Result<Vec<Record>, BenchError> {
-    let text = std::fs::read_to_string(path).map_err(|source| BenchError::File {
+    let text = std::fs::read(path).and_then(text).map_err(|source| BenchError::File {
         verb: "read",
         path: path.to_owned(),
         source,
@@ -154,8 +154,25 @@ pub fn read_records(path: &Path) -> Result<Vec<Record>, BenchError> {
         .collect()
 }
 
+/// The bytes of a file as text, without the mark that some editors put before it.
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    let problem = match bytes.as_slice() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16; save it as UTF-8",
+        _ => "it is not text in UTF-8",
+    };
+    let text = String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, problem))?;
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+}
+
 /// The record of a line, or what is wrong with it.
 fn record(line: &str) -> Result<Record, String> {
+    if line.trim_start().starts_with('[') {
+        return Err(
+            "a JSON array; a file of records has one object a line (`jq -c '.[]'` makes that)"
+                .to_owned(),
+        );
+    }
     let value: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     match value.get("schema") {
         Some(schema) if *schema == SCHEMA => {}
@@ -170,6 +187,9 @@ fn record(line: &str) -> Result<Record, String> {
         serde_json::from_value(value).map_err(|error| format!("not a record: {error}"))?;
     if record.samples_ms.is_empty() {
         return Err("`samples_ms` is empty".to_owned());
+    }
+    if !record.samples_ms.iter().all(|&ms| ms.is_finite() && ms > 0.0) {
+        return Err("`samples_ms` has a time that is not above 0".to_owned());
     }
     Ok(record)
 }

@@ -92,8 +92,8 @@ impl Pair {
 /// Compares the fused form with the naive form: outputs and every gradient.
 ///
 /// # Errors
-/// [`BenchError::CheckFailed`] if they differ, so that there is no [`Verified`] of wrong results; or a form cannot
-/// run.
+/// [`BenchError::CheckFailed`] if they differ, so that there is no [`Verified`] of wrong results;
+/// [`BenchError::NoEvents`] where nothing fires; or a form cannot run.
 pub fn verify(
     problem: &Problem,
     products: Products,
@@ -200,10 +200,13 @@ fn sequence(
         check.max_relative_difference
     );
     // Where nothing fires, nothing that skips can be wrong.
-    let fires = double.unwrap_or(single).activity > 0.0;
+    if double.unwrap_or(single).activity == 0.0 {
+        let (workload, activity) = (problem.workload.name, problem.activity);
+        return Err(BenchError::NoEvents { workload, activity });
+    }
     let enough = kept > 0 && 2 * kept >= BATCHES as usize * samples;
     let check = double.map_or(Check::PASSED, |double| double.check).and(check);
-    Ok((Check { passed: check.passed && fires && enough, ..check }, against))
+    Ok((Check { passed: check.passed && enough, ..check }, against))
 }
 
 /// What both paths have shown in one precision.

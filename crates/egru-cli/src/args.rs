@@ -1,11 +1,18 @@
 //! What can be typed.
 
+mod values;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::OsStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use egru::Products;
 use egru_bench::{Calibration, Pass, Workload};
 use egru_train::Strategy;
+use thiserror::Error;
+
+use values::{activity, calibration, key_value, quoted, seed, threads};
 
 /// Event-based recurrent networks: train, evaluate, look inside.
 #[derive(Debug, Parser)]
@@ -18,6 +25,10 @@ pub(crate) struct Cli {
     /// What standard output is for: people, or programs (the last line is then one JSON object).
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+
+    /// Show results and errors alone: no progress, notes or warnings.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
 }
 
 /// Who reads standard output.
@@ -64,10 +75,10 @@ pub(crate) struct TrainArgs {
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub overrides: Vec<(String, String)>,
     /// Short for `--set seed=N`.
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Short for `--set training.epochs=N`; with `--resume`, the epochs in all.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epochs: Option<usize>,
     /// Folder under which run directories are made.
     #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -117,18 +128,19 @@ impl From<StrategyName> for Strategy {
 impl TrainArgs {
     /// The command that goes on with a run in the same place, so that it ends with the same bits.
     pub fn resume_command(&self, program: &str, run: &Path) -> String {
-        let mut words = vec![program.to_owned(), "train".to_owned(), "--resume".to_owned()];
-        words.push(run.display().to_string());
-        let mut option = |name: &str, value: Option<String>| {
-            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        let mut words: Vec<OsString> = [program, "train", "--resume"].map(OsString::from).into();
+        words.push(run.as_os_str().to_owned());
+        let mut option = |name: &str, value: Option<OsString>| {
+            words.extend(value.into_iter().flat_map(|value| [name.into(), value]));
         };
         let PlaceArgs { data, offline, device } = &self.place;
-        option("--devices", (!self.devices.is_empty()).then(|| self.devices.join(",")));
-        option("--strategy", (self.strategy == StrategyName::Ddp).then(|| "ddp".to_owned()));
-        option("--backend", device.backend.clone());
-        option("--threads", device.threads.map(|threads| threads.to_string()));
-        option("--data", data.as_ref().map(|data| data.display().to_string()));
-        words.extend(offline.then(|| "--offline".to_owned()));
+        option("--devices", (!self.devices.is_empty()).then(|| self.devices.join(",").into()));
+        option("--strategy", (self.strategy == StrategyName::Ddp).then(|| "ddp".into()));
+        option("--backend", device.backend.clone().map(OsString::from));
+        let threads = device.threads().unwrap_or_default();
+        option("--threads", threads.map(|threads| threads.to_string().into()));
+        option("--data", data.folder().map(|folder| folder.as_os_str().to_owned()));
+        words.extend(offline.then(|| "--offline".into()));
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
@@ -143,14 +155,28 @@ impl TrainArgs {
 /// Where a command runs and finds its data.
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArgs {
-    /// Folder with data sets read from files.
-    #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Never use the network: data that is missing is an error.
     #[arg(long)]
     pub offline: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+/// Where data sets lie.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// Folder with data sets read from files.
+    #[arg(long, value_name = "DIR", env = "EGRU_DATA", value_parser = OsStringValueParser::new())]
+    data: Option<OsString>,
+}
+
+impl DataArgs {
+    /// The folder; an empty name, as a variable that is set to nothing gives it, is none.
+    pub fn folder(&self) -> Option<&Path> {
+        self.data.as_ref().filter(|folder| !folder.is_empty()).map(Path::new)
+    }
 }
 
 /// What a command runs on.
@@ -159,10 +185,39 @@ pub(crate) struct DeviceArgs {
     /// Backend, and device where it has several: `flex`, `cuda:1`; `devices` lists them.
     #[arg(long, value_name = "NAME[:INDEX]")]
     pub backend: Option<String>,
-    /// Threads of the kernels; by default as many as the machine has.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub threads: Option<u16>,
+    /// Threads of the kernels; by default what `EGRU_THREADS` says, else as many as the machine has.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
 }
+
+/// The variable that says what `--threads` does.
+const THREADS: &str = "EGRU_THREADS";
+
+impl DeviceArgs {
+    /// The threads asked for, here or in the environment.
+    ///
+    /// # Errors
+    /// What the environment says is no number of threads.
+    pub fn threads(&self) -> Result<Option<usize>, UsageError> {
+        let environment = || {
+            let text = std::env::var_os(THREADS)?.to_string_lossy().into_owned();
+            (!text.trim().is_empty()).then_some(text)
+        };
+        match (self.threads, environment()) {
+            (Some(typed), _) => Ok(Some(typed)),
+            (None, None) => Ok(None),
+            (None, Some(text)) => match threads(&text) {
+                Ok(threads) => Ok(Some(threads)),
+                Err(problem) => Err(UsageError(format!("{THREADS}: {problem}; or unset it"))),
+            },
+        }
+    }
+}
+
+/// Something typed wrong that only shows when it is used.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub String);
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -179,6 +234,9 @@ pub(crate) struct InspectArgs {
     /// How many test samples to draw.
     #[arg(long, value_name = "N", default_value_t = 6)]
     pub samples: usize,
+    /// Write drawings and report into this folder instead of the run's.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -245,9 +303,8 @@ pub(crate) enum DataCommand {
     Fetch {
         /// Name of the data set.
         name: String,
-        /// Folder with data sets read from files.
-        #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataArgs,
         /// Never use the network: say where to put the files instead.
         #[arg(long)]
         offline: bool,
@@ -256,9 +313,8 @@ pub(crate) enum DataCommand {
     Verify {
         /// Name of the data set; all of them when left out.
         name: Option<String>,
-        /// Folder with data sets read from files.
-        #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataArgs,
     },
     /// Show what a data set looks like: shapes, class balance, a sample.
     Show {
@@ -268,159 +324,12 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "INDEX", default_value_t = 0)]
         sample: usize,
         /// Seed of the held-out split and of generated samples.
-        #[arg(long, value_name = "N", default_value_t = 1)]
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, allow_negative_numbers = true)]
         seed: u64,
-        /// Folder with data sets read from files.
-        #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataArgs,
     },
 }
 
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// Splits `key=value` at the first `=`.
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => {
-            Ok((key.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err(format!("`{text}` is not KEY=VALUE, such as training.epochs=3")),
-    }
-}
-
-/// A share of active units.
-fn activity(text: &str) -> Result<f64, String> {
-    match text.trim().parse() {
-        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => Err(format!("`{text}` is not a share above 0 and at most 1, such as 0.15")),
-    }
-}
-
-fn calibration(text: &str) -> Result<Calibration, String> {
-    let number = |text: &str| text.parse::<f64>().map_err(|error| format!("`{text}`: {error}"));
-    let (theta, eps) = text.split_once(',').ok_or_else(|| format!("`{text}` is not THETA,EPS"))?;
-    Ok(Calibration { theta: number(theta)?, eps: number(eps)? })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn train(arguments: &[&str]) -> Result<TrainArgs, clap::Error> {
-        let all = ["egru", "train"].iter().chain(arguments);
-        Cli::try_parse_from(all).map(|cli| match cli.command {
-            Command::Train(args) => args,
-            other => panic!("{other:?}"),
-        })
-    }
-
-    #[test]
-    fn the_command_is_well_formed() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
-    }
-
-    #[test]
-    fn short_forms_come_after_the_long_ones() {
-        let args = train(&["quickstart", "--seed", "7", "--set", "a.b = c=d"]).unwrap();
-        let expected = [("a.b", "c=d"), ("seed", "7")].map(|(k, v)| (k.into(), v.into()));
-        assert_eq!(args.all_overrides(), expected);
-    }
-
-    #[test]
-    fn a_run_has_exactly_one_origin() {
-        assert!(train(&[]).is_err());
-        assert!(train(&["quickstart", "--recipe", "x.toml"]).is_err());
-        assert!(train(&["quickstart", "--resume", "runs/x"]).is_err());
-        assert!(train(&["--resume", "runs/x", "--seed", "2"]).is_err());
-        assert!(train(&["--resume", "runs/x", "--set", "a=b", "--epochs", "9"]).is_ok());
-        assert!(train(&["--resume", "runs/x"]).is_ok());
-        assert!(train(&["quickstart", "--set", "nothing"]).is_err());
-    }
-
-    #[test]
-    fn several_devices_take_the_place_of_the_backend() {
-        let args = train(&["quickstart", "--devices", "cuda:0,cuda:1"]).unwrap();
-        assert_eq!(args.devices, ["cuda:0", "cuda:1"]);
-        let args = train(&["--resume", "runs/x", "--devices", "a,b", "--strategy", "ddp"]).unwrap();
-        assert_eq!(
-            args.resume_command("egru", Path::new("runs/x")),
-            "egru train --resume runs/x --devices a,b --strategy ddp"
-        );
-        assert!(train(&["quickstart", "--devices", "a,b", "--backend", "a"]).is_err());
-        assert!(train(&["quickstart", "--strategy", "ddp"]).is_err());
-        assert!(train(&["quickstart", "--devices", "a,b", "--strategy", "both"]).is_err());
-    }
-
-    #[test]
-    fn the_command_to_go_on_says_what_was_typed_and_is_quoted() {
-        let typed =
-            ["quickstart", "--backend", "flex", "--threads", "1", "--offline", "--data", "my data"];
-        let command = train(&typed).unwrap().resume_command("egru-cpu", Path::new("it's here/run"));
-        assert_eq!(
-            command,
-            r"egru-cpu train --resume 'it'\''s here/run' --backend flex --threads 1 --data 'my data' --offline"
-        );
-    }
-
-    fn bench(arguments: &[&str]) -> Result<BenchArgs, clap::Error> {
-        let all = ["egru", "bench"].iter().chain(arguments);
-        Cli::try_parse_from(all).map(|cli| match cli.command {
-            Command::Bench(args) => args,
-            other => panic!("{other:?}"),
-        })
-    }
-
-    #[test]
-    fn benchmarks_are_chosen_by_lists() {
-        let args = bench(&[]).unwrap();
-        assert_eq!((args.workloads.len(), args.activity, args.rounds), (0, vec![0.15], 5));
-        assert_eq!(args.passes, [Pass::Forward, Pass::Train]);
-        assert_eq!((args.products, args.batch), (vec![Products::Auto], vec![]));
-        let args = bench(&["lm", "tiny", "--activity", "0.15,1.0", "--pass", "train"]).unwrap();
-        let names: Vec<_> = args.workloads.iter().map(|workload| workload.name).collect();
-        assert_eq!((names, args.activity), (vec!["lm", "tiny"], vec![0.15, 1.0]));
-        assert_eq!(bench(&["mid", "--batch", "1,32,128"]).unwrap().batch, [1, 32, 128]);
-        let args = bench(&["--products", "events,dense", "--first-step-memory=-5,1.5"]).unwrap();
-        assert_eq!(args.products, [Products::Events, Products::Dense]);
-        assert_eq!(args.first_step_memory, Some(Calibration { theta: -5.0, eps: 1.5 }));
-    }
-
-    #[test]
-    fn what_cannot_be_measured_is_refused() {
-        let refused = |arguments: &[&str], part: &str| {
-            let error = bench(arguments).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        };
-        refused(&["smnits"], "there are: smnist, dvs");
-        for share in ["0", "1.5", "-0.1", "nan", "much"] {
-            refused(&[&format!("--activity={share}")], "above 0 and at most 1");
-        }
-        refused(&["--pass", "backward"], "forward, train");
-        refused(&["--products", "few"], "auto, events, dense");
-        refused(&["--rounds", "0"], "0 is not in 1..");
-        refused(&["--batch", "32,0"], "0 is not in 1..");
-        refused(&["compare"], "FILE.jsonl");
-    }
-
-    #[test]
-    fn comparing_takes_files_in_any_format() {
-        for arguments in [
-            ["bench", "compare", "a", "b", "--format", "json"],
-            ["--format", "json", "bench", "compare", "a", "b"],
-        ] {
-            let cli = Cli::try_parse_from(["egru"].iter().chain(&arguments)).unwrap();
-            let Command::Bench(args) = cli.command else { panic!("{cli:?}") };
-            assert!(
-                matches!(args.command, Some(BenchCommand::Compare { files }) if files.len() == 2)
-            );
-            assert_eq!(cli.format, Format::Json);
-        }
-    }
-}
+mod tests;

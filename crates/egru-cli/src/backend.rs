@@ -50,8 +50,8 @@ pub(crate) enum BackendError {
         "backend `{name}` is not compiled into this program: build it with `--features {feature}`"
     )]
     NotCompiled { name: String, feature: String },
-    #[error("there is no backend `{name}`; this program knows: {known}")]
-    Unknown { name: String, known: String },
+    #[error("there is no backend `{name}`; this program knows: {known}{elsewhere}")]
+    Unknown { name: String, known: String, elsewhere: String },
     #[error(
         "the devices of backend `{name}` cannot add up gradients among themselves, which `--strategy ddp` needs; \
          use `--strategy multi-device`"
@@ -78,7 +78,12 @@ pub(crate) fn select<'a>(
         },
     };
     let entry = backends.iter().find(|entry| entry.name == name).ok_or_else(|| {
-        BackendError::Unknown { name: name.to_owned(), known: join(backends, |e| e.name) }
+        let elsewhere = elsewhere(name);
+        BackendError::Unknown {
+            name: name.to_owned(),
+            known: join(backends, |e| e.name),
+            elsewhere,
+        }
     })?;
     if !entry.compiled {
         let (name, feature) = (name.to_owned(), entry.feature.to_owned());
@@ -93,6 +98,19 @@ pub(crate) fn select<'a>(
         problem,
     })?;
     Ok((entry, device))
+}
+
+/// The programs of this project and their backends: what one lacks, another may have.
+const PROGRAMS: [(&str, &[&str]); 3] = [
+    ("egru-cpu", &["flex", "ndarray"]),
+    ("egru-gpu", &["wgpu", "vulkan", "cuda"]),
+    ("egru-tch", &["tch"]),
+];
+
+/// `; the program ... has it` for the backend of another program, or nothing.
+fn elsewhere(backend: &str) -> String {
+    let program = PROGRAMS.iter().find(|(_, backends)| backends.contains(&backend));
+    program.map_or_else(String::new, |(name, _)| format!("; the program `{name}` has it"))
 }
 
 /// The name and the index of `NAME` or `NAME:INDEX`.
@@ -138,7 +156,9 @@ mod tests {
     fn every_refusal_says_what_to_do() {
         let backends = [entry("tch", false), entry("flex", true)];
         assert!(error(Some("tch"), &backends).contains("--features tch"));
-        assert!(error(Some("cuda"), &backends).contains("knows: tch, flex"));
+        let cuda = error(Some("cuda"), &backends);
+        assert!(cuda.contains("knows: tch, flex; the program `egru-gpu` has it"), "{cuda}");
+        assert!(error(Some("abacus"), &backends).ends_with("knows: tch, flex"));
         assert!(error(Some("flex:3"), &backends).contains("no device `3`"));
         assert!(error(None, &backends).contains("`flex`"), "the first compiled one is the default");
         assert!(error(None, &backends[..1]).contains("no backend is compiled"));

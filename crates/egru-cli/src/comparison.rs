@@ -15,16 +15,42 @@ const CHECK_BATCH: usize = 4;
 /// checked but not timed, for the memory.
 const NAIVE_STATES: usize = 2_000_000;
 
-/// Times a training step of the run that `summary` is about.
+/// Times a training step of the run that `summary` is about; `None` when `stop` says so in between.
 pub(crate) fn compare(
     session: &mut dyn Session,
     summary: &Summary,
-) -> Result<Comparison, TrainError> {
-    let step = Timed(session.probe(ProbeRequest { batch_size: None, shift: 0 })?);
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Comparison>, TrainError> {
+    match measured(session, summary, stop) {
+        Ok(comparison) => Ok(Some(comparison)),
+        Err(Ended::Stopped) => Ok(None),
+        Err(Ended::Failed(error)) => Err(error),
+    }
+}
+
+/// Why there are no times.
+enum Ended {
+    Stopped,
+    Failed(TrainError),
+}
+
+impl From<TrainError> for Ended {
+    fn from(error: TrainError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn measured(
+    session: &mut dyn Session,
+    summary: &Summary,
+    stop: &dyn Fn() -> bool,
+) -> Result<Comparison, Ended> {
+    let timed = |probe| Timed { probe, stop };
+    let step = timed(session.probe(ProbeRequest { batch_size: None, shift: 0 })?);
     let recipe = session.recipe().clone();
     let batch_size = Some(recipe.training.batch_size.min(CHECK_BATCH));
     let checks = (0..CHECKS)
-        .map(|shift| Ok(Timed(session.probe(ProbeRequest { batch_size, shift })?)))
+        .map(|shift| Ok(timed(session.probe(ProbeRequest { batch_size, shift })?)))
         .collect::<Result<Vec<_>, TrainError>>()?;
 
     let units: usize = recipe.model.layers.iter().sum();
@@ -41,7 +67,7 @@ pub(crate) fn compare(
     Ok(Comparison {
         workload: format!(
             "{}{}, {}, {threads} {}",
-            step.0.workload(),
+            step.probe.workload(),
             activity.unwrap_or_default(),
             summary.backend,
             if threads == 1 { "thread" } else { "threads" },
@@ -57,17 +83,28 @@ pub(crate) fn file(run: &Path) -> std::path::PathBuf {
     run.join("comparison.json")
 }
 
-/// A training step behind a pointer, as the bench takes it.
-struct Timed(Box<dyn Probe>);
+/// A training step as the bench takes it, until `stop` says so.
+struct Timed<'a> {
+    probe: Box<dyn Probe>,
+    stop: &'a dyn Fn() -> bool,
+}
 
-impl Step for Timed {
-    type Error = TrainError;
+impl Timed<'_> {
+    fn go_on(&self) -> Result<(), Ended> {
+        if (self.stop)() { Err(Ended::Stopped) } else { Ok(()) }
+    }
+}
 
-    fn run(&self, execution: Execution) -> Result<(), TrainError> {
-        self.0.run(execution)
+impl Step for Timed<'_> {
+    type Error = Ended;
+
+    fn run(&self, execution: Execution) -> Result<(), Ended> {
+        self.go_on()?;
+        Ok(self.probe.run(execution)?)
     }
 
-    fn results(&self, execution: Execution) -> Result<Results, TrainError> {
-        self.0.results(execution)
+    fn results(&self, execution: Execution) -> Result<Results, Ended> {
+        self.go_on()?;
+        Ok(self.probe.results(execution)?)
     }
 }

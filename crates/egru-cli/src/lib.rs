@@ -20,7 +20,8 @@
 //! ```
 //!
 //! Conventions: text for people goes to standard output, or to standard error with `--format json`,
-//! where the last line of standard output is one JSON object. Errors go to standard error. Exit status:
+//! where the last line of standard output is one JSON object. Errors go to standard error, and so do warnings, of libraries
+//! too: `RUST_LOG` says which, `--quiet` silences them. When a reader goes away, the work goes on. Exit status:
 //! 0 success, 1 failure, 2 something typed wrong, 130 interrupted (and resumable).
 
 mod args;
@@ -29,6 +30,7 @@ mod commands;
 mod comparison;
 mod failure;
 mod interrupt;
+mod logger;
 mod output;
 mod place;
 mod progress;
@@ -38,9 +40,11 @@ mod table;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use egru::CellError;
 use egru_bench::BenchError;
 use egru_data::DataError;
 use egru_data::fetch::FetchError;
@@ -74,12 +78,13 @@ pub fn run(
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
         }
     };
+    logger::start(cli.quiet);
     let command_line: Vec<String> =
         args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let context = Context {
         registry: &registry,
         backends,
-        out: Output::new(cli.format),
+        out: Output::new(cli.format, cli.quiet),
         command_line: &command_line,
     };
     let outcome = failure::guard(|| match &cli.command {
@@ -91,9 +96,8 @@ pub fn run(
         Command::Bench(args) => commands::bench::run(&context, args),
         Command::Devices => commands::devices::run(&context),
     });
-    match outcome {
+    match outcome.and_then(|status| context.out.check().map(|()| status)) {
         Ok(status) => status,
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let program = command_line.first().map_or("egru", String::as_str);
             let remedy = remedy(&error, program).unwrap_or_default();
@@ -103,13 +107,32 @@ pub fn run(
     }
 }
 
-/// Whoever read our output stopped reading, as `head` does: nothing is wrong.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// What this program can do about data that are missing or broken, which libraries cannot say.
+/// What this program can do about it, which libraries cannot say.
 fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
+    let recipe = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(TrainError::Recipe(recipe)) => Some(recipe),
+        _ => cause.downcast_ref::<RecipeError>(),
+    });
+    if let Some(RecipeError::UnknownRecipe { name, .. }) = recipe
+        && (name.ends_with(".toml") || Path::new(name).is_file())
+    {
+        return Some(format!("\nA file is given by `{program} train --recipe {name}`."));
+    }
+    if error.chain().any(|cause| {
+        let model = match cause.downcast_ref() {
+            Some(TrainError::Model(model)) => Some(model),
+            _ => cause.downcast_ref::<CellError>(),
+        };
+        matches!(model, Some(CellError::NoEvents { .. }))
+    }) {
+        return Some(
+            "\nFor a dense cell: --set model.readout=last-output --set regularise.activity.weight=0 --set regularise.state.weight=0"
+                .to_owned(),
+        );
+    }
+    if let Some(BenchError::NothingToCompare) = error.downcast_ref() {
+        return Some(format!("\n`{program} bench --out FILE.jsonl` measures."));
+    }
     let offline = |error: &FetchError| {
         matches!(error, FetchError::Offline { .. })
             .then(|| "\nWithout --offline this program fetches them.".to_owned())
@@ -133,6 +156,7 @@ fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
 /// What was typed wrong is told apart from what went wrong.
 fn status(error: &anyhow::Error) -> u8 {
     let typed_wrong = error.is::<backend::BackendError>()
+        || error.is::<args::UsageError>()
         || error.is::<RecipeError>()
         || matches!(
             error.downcast_ref(),

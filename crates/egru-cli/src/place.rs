@@ -62,17 +62,18 @@ fn on(
     device: Device,
 ) -> TrainOptions {
     let compiled = context.backends.iter().filter(|entry| entry.compiled);
-    let progress = TrainProgress::new(context.out, dashboard);
+    let progress = TrainProgress::new(context.out.clone(), dashboard);
     TrainOptions {
         caller: Caller {
             program: program(context),
+            commit: commit(),
             devices: vec![name.clone()],
             backend: name,
             features: compiled.map(|entry| entry.feature.to_owned()).collect(),
             threads: egru_kernels::threads(),
             command_line: context.command_line.to_vec(),
         },
-        data_root: place.data.clone(),
+        data_root: place.data.folder().map(Path::to_owned),
         dashboard,
         updates: Arc::new(move |update| progress.show(update)),
         ..TrainOptions::new(device, runs)
@@ -87,14 +88,14 @@ pub(crate) fn device(context: &Context<'_>, args: &DeviceArgs) -> anyhow::Result
 }
 
 fn set_threads(context: &Context<'_>, args: &DeviceArgs) -> anyhow::Result<()> {
-    if let Some(threads) = args.threads {
-        egru_kernels::set_threads(usize::from(threads));
+    if let Some(threads) = args.threads()? {
+        egru_kernels::set_threads(threads);
         for entry in context.backends.iter().filter(|entry| entry.compiled) {
-            (entry.set_threads)(usize::from(threads));
+            (entry.set_threads)(threads);
         }
         // The pure-Rust backends' own operations run on rayon's threads.
         rayon::ThreadPoolBuilder::new()
-            .num_threads(usize::from(threads))
+            .num_threads(threads)
             .build_global()
             .context("cannot set the number of threads")?;
     }
@@ -108,6 +109,11 @@ pub(crate) fn program(context: &Context<'_>) -> String {
     format!("{name} {}", env!("CARGO_PKG_VERSION"))
 }
 
+/// The commit that this program was built from; `None` where it was not built from a git checkout.
+pub(crate) fn commit() -> Option<String> {
+    Some(env!("EGRU_COMMIT")).filter(|commit| !commit.is_empty()).map(str::to_owned)
+}
+
 /// Fetches the files that `recipe` reads and that are missing, unless `--offline` was given. Without a
 /// data folder there is nowhere to put them: loading will say so.
 pub(crate) fn fetch_missing(
@@ -115,8 +121,8 @@ pub(crate) fn fetch_missing(
     place: &PlaceArgs,
     recipe: &Recipe,
 ) -> anyhow::Result<()> {
-    if let (Some(info), Some(root)) = (context.registry.files(&recipe.data)?, &place.data) {
-        let progress = FetchProgress::new(context.out);
+    if let (Some(info), Some(root)) = (context.registry.files(&recipe.data)?, place.data.folder()) {
+        let progress = FetchProgress::new(context.out.clone());
         let options = FetchOptions { offline: place.offline, progress: &progress };
         fetch::fetch_missing(info, root, options)?;
     }

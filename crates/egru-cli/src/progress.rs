@@ -15,7 +15,10 @@ use crate::output::Output;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
 /// A bar on standard error; indicatif hides it where that is no terminal.
-fn bar(total: u64, template: &str) -> ProgressBar {
+fn bar(out: &Output, total: u64, template: &str) -> ProgressBar {
+    if out.quiet {
+        return ProgressBar::hidden();
+    }
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style.progress_chars("━╸ "))
@@ -39,10 +42,10 @@ impl FetchProgress {
 
 impl FetchMonitor for FetchProgress {
     fn start(&self, file: &str, url: &str, done: u64, total: u64) {
-        // A line that cannot be written is not worth stopping a download for.
-        let _ = self.out.say(format!("fetching {file} from {url}"));
+        self.out.tell(format!("fetching {file} from {url}"));
         self.with_bar(|current| {
-            *current = bar(total, "  {bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+            *current =
+                bar(&self.out, total, "  {bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
             current.set_position(done);
         });
     }
@@ -56,7 +59,7 @@ impl FetchMonitor for FetchProgress {
     }
 
     fn note(&self, file: &str, message: &str) {
-        self.with_bar(|bar| bar.suspend(|| drop(self.out.say(format!("{file}: {message}")))));
+        self.with_bar(|bar| bar.suspend(|| self.out.tell(format!("{file}: {message}"))));
     }
 }
 
@@ -111,7 +114,7 @@ impl TrainProgress {
             Update::Progress { split, epoch, epochs, done, total, figures } => {
                 if state.of != Some((split, epoch)) {
                     state.bar.finish_and_clear();
-                    state.bar = bar(total as u64, "  {msg} {bar:40} {pos}/{len} {eta}");
+                    state.bar = bar(&self.out, total as u64, "  {msg} {bar:40} {pos}/{len} {eta}");
                     state.of = Some((split, epoch));
                 }
                 let shown = shown(&state.metrics, |name| figures.get(name).copied());
@@ -137,13 +140,12 @@ impl TrainProgress {
                 }
             }
             Update::Checkpoint(_) => {}
-            Update::Notice(text) => self.say(&state, format!("note: {text}")),
+            Update::Notice(text) => state.bar.suspend(|| log::warn!("{text}")),
         }
     }
 
-    /// A line that cannot be written (a closed pipe) must not stop the training.
     fn say(&self, state: &State, text: String) {
-        state.bar.suspend(|| drop(self.out.say(text)));
+        state.bar.suspend(|| self.out.tell(text));
     }
 }
 

@@ -90,7 +90,7 @@ struct DelayCopy {
 
 impl DelayCopy {
     fn steps(&self) -> usize {
-        self.delay + 2 * self.length
+        self.delay.saturating_add(self.length.saturating_mul(2))
     }
 
     fn channels(&self) -> usize {

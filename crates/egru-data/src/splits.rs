@@ -1,8 +1,12 @@
 //! The three parts of an experiment, and where they came from.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{dataset::SequenceDataset, error::DataError, sample::Split};
 
@@ -10,11 +14,25 @@ use crate::{dataset::SequenceDataset, error::DataError, sample::Split};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileRecord {
     /// Path as it was opened.
+    #[serde(serialize_with = "shown")]
     pub path: PathBuf,
     /// SHA-256 of the file as it lies on disk, in lower-case hexadecimal.
     pub sha256: String,
     /// Size on disk.
     pub bytes: u64,
+}
+
+/// A path as far as it is text: JSON holds nothing else.
+pub(crate) fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+/// As [`shown`], of a path that may be missing.
+pub(crate) fn shown_if_any<S: Serializer>(
+    path: &Option<PathBuf>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
 }
 
 /// The three parts of an experiment and the files they were read from.

@@ -17,6 +17,7 @@
 
 mod format1;
 mod manifest;
+mod optimiser;
 mod position;
 
 use std::fs;
@@ -33,6 +34,7 @@ use crate::format::FORMAT;
 
 pub use manifest::Architecture;
 use manifest::{BEFORE_FORMATS, Manifest};
+pub(crate) use optimiser::in_order;
 pub use position::Position;
 
 /// How many of the newest checkpoints are kept, beside the best.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egru_bench::{Machine, commit_here};
+use egru_bench::Machine;
 use egru_data::FileRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,8 +25,6 @@ struct Environment<'a> {
     #[serde(flatten)]
     caller: &'a Caller,
     strategy: Strategy,
-    /// The commit of the working directory, where it is a git checkout.
-    commit: Option<String>,
     machine: Machine,
     /// Version of this crate.
     version: &'static str,
@@ -49,7 +47,6 @@ pub(crate) fn append_session(
     let environment = Environment {
         caller: &options.caller,
         strategy: options.strategy,
-        commit: commit_here(),
         machine: Machine::here(),
         version: env!("CARGO_PKG_VERSION"),
         data: &splits.provenance,

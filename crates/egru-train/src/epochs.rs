@@ -15,7 +15,7 @@ use burn::optim::ModuleOptimizer;
 use egru::{Cell, Network, StackState};
 use egru_data::{Epoch, Loader, Sampler};
 
-use crate::checkpoint::{Checkpoints, Position, Snapshot};
+use crate::checkpoint::{self, Checkpoints, Position, Snapshot};
 use crate::dashboard::Dashboard;
 use crate::evaluate::{evaluate, figures};
 use crate::format::FORMAT;
@@ -317,12 +317,11 @@ impl<'a, C: Cell> Training<'a, C> {
         let state = self.carried.clone().map(|state| {
             carried::pack(state).map_err(|problem| self.checkpoints.unreadable(&problem))
         });
+        let unreadable = |error: &dyn std::fmt::Display| self.checkpoints.unreadable(error);
+        let optimiser = self.optimiser.into_bytes().map_err(|error| unreadable(&error))?;
         let snapshot = Snapshot {
-            model: model.map_err(|error| self.checkpoints.unreadable(&error))?,
-            optimiser: self
-                .optimiser
-                .into_bytes()
-                .map_err(|error| self.checkpoints.unreadable(&error))?,
+            model: model.map_err(|error| unreadable(&error))?,
+            optimiser: checkpoint::in_order(optimiser).map_err(|error| unreadable(&error))?,
             state: state.transpose()?,
             recipe: Some(self.opened.recipe.to_toml()?),
             position: self.position.clone(),

@@ -132,6 +132,20 @@ pub enum TrainError {
         /// What would fit.
         remedy: String,
     },
+    /// The machine has far less memory than a training step needs.
+    #[error(
+        "a training step is estimated to need {needs} of memory ({most}), and there are {has}: lower {lowered_by}"
+    )]
+    Memory {
+        /// What it needs.
+        needs: String,
+        /// What the machine has.
+        has: String,
+        /// What needs the most, and how much.
+        most: String,
+        /// What would lower that.
+        lowered_by: &'static str,
+    },
     /// Windows whose state carries over cannot be shared out.
     #[error(
         "sampling.type = \"{sampling}\" carries the state from window to window, which {devices} devices cannot do side by side; train on one device"

@@ -34,6 +34,7 @@ fn remedy(error: &io::Error) -> &'static str {
             "free some space; what was written before is intact, and the run can be resumed from it"
         }
         io::ErrorKind::NotFound => "check that the path exists",
+        io::ErrorKind::InvalidData => "save it as UTF-8",
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             "a file stands where a folder is needed: move it away, or choose another folder"
         }
@@ -55,7 +56,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 
 /// Reads a whole UTF-8 file.
 pub(crate) fn read_text(path: &Path) -> Result<String, FileError> {
-    fs::read_to_string(path).map_err(FileError::new("read", path))
+    text(path).map_err(FileError::new("read", path))
+}
+
+/// The text of a file in UTF-8, without the mark that some editors put before it.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    let bytes = fs::read(path)?;
+    let problem = match bytes.as_slice() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is text in UTF-16",
+        _ => "it is not text in UTF-8",
+    };
+    let text = String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, problem))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Writes a file and waits until the disk has it.

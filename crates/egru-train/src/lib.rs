@@ -36,6 +36,7 @@ mod format;
 mod gradients;
 mod inspect;
 mod lock;
+mod memory;
 mod objective;
 mod opened;
 mod options;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use egru::{Cell, InputShape, Network, NetworkConfig};
+use egru::{Cell, InputShape, Keep, Network, NetworkConfig, SequenceOptions, regularise};
 use egru_data::{Layout, Spec, Splits};
 
 use crate::checkpoint::{Architecture, Checkpoints, Position};
+use crate::memory::{Estimate, smallest};
 use crate::objective::Objective;
-use crate::recipe::{Recipe, read_table};
+use crate::recipe::{OptimiserRecipe, Recipe, read_table};
 use crate::run_dir::RunDir;
 use crate::seed::{seed_of, seeded};
 use crate::task::Task;
@@ -39,12 +40,14 @@ impl<C: Cell> Opened<C> {
         for warning in &splits.warnings {
             options.notice(warning.clone());
         }
-        let network = network(
-            &recipe,
-            splits.train.spec(),
-            task.as_ref(),
-            &options.device.clone().autodiff(),
-        )?;
+        let outputs = task.outputs(splits.train.spec(), recipe.model.readout)?;
+        if run.is_none() {
+            check_events::<C>(&recipe, &options.device)?;
+            Estimate::of::<C>(&recipe, &splits, outputs, &options)?.check(&options)?;
+        }
+        let device = options.device.clone().autodiff();
+        let network = network(&recipe, splits.train.spec(), outputs, &device)?;
+        without_effect(&recipe, &network).into_iter().for_each(|text| options.notice(text));
         let objective =
             Objective { task, regularise: recipe.regularise.clone(), execution: recipe.execution };
         Ok(Self { recipe, options, splits, objective, network, run })
@@ -64,6 +67,12 @@ impl<C: Cell> Opened<C> {
         Ok((checkpoints.restore(self.network.clone(), &best)?, position))
     }
 
+    /// What training needs of memory.
+    pub(crate) fn estimate(&self) -> Result<Estimate, TrainError> {
+        let Self { recipe, splits, options, network, .. } = self;
+        Estimate::of::<C>(recipe, splits, network.output_size(), options)
+    }
+
     /// The run, which must be one that was trained.
     pub(crate) fn run(&self) -> Result<RunDir, TrainError> {
         self.run.clone().ok_or(TrainError::NotTrained)
@@ -74,11 +83,10 @@ impl<C: Cell> Opened<C> {
 fn network<C: Cell>(
     recipe: &Recipe,
     spec: &Spec,
-    task: &dyn Task,
+    outputs: usize,
     device: &Device,
 ) -> Result<Network<C>, TrainError> {
     let model = &recipe.model;
-    let outputs = task.outputs(spec, model.readout)?;
     let config = NetworkConfig {
         encoder: model.encoder.clone(),
         layers: model.layers.clone(),
@@ -102,6 +110,48 @@ fn network<C: Cell>(
         // This makes all values now, should the module have put it off.
         Ok(network.map(&mut Number { next: 1 }))
     })?
+}
+
+/// Refuses what a recipe asks of events where its cell has none; a small layer tells.
+fn check_events<C: Cell>(recipe: &Recipe, device: &Device) -> Result<(), TrainError> {
+    let layer = smallest::<C>(recipe, device)?;
+    let options = SequenceOptions::keeping(Keep::ALL);
+    let x = Tensor::zeros([1, 1, 1], device);
+    let output = layer.forward_with(x, None, &layer.draw(1, 1), &options)?.output;
+    recipe.model.readout.read(&output, None)?;
+    let layers = [output];
+    if recipe.regularise.activity.weight > 0.0 {
+        regularise::activity(&layers, 0.0, None)?;
+    }
+    if recipe.regularise.state.weight > 0.0 {
+        regularise::state(&layers, &[layer.cell.threshold()], 0.0, None)?;
+    }
+    Ok(())
+}
+
+/// What a recipe sets and its network has no place for, in words.
+fn without_effect<C: Cell>(recipe: &Recipe, network: &Network<C>) -> Vec<String> {
+    let mut told = Vec::new();
+    let model = &recipe.model;
+    if model.dropout > 0.0 && model.layers.len() == 1 {
+        told.push(format!(
+            "model.dropout = {} has no effect: it drops inputs of the layers above the first, and there is one layer; \
+             model.head_dropout drops what the head reads",
+            model.dropout
+        ));
+    }
+    let usual = OptimiserRecipe::default().group;
+    let paths = Architecture::of(C::NAME, network);
+    for group in recipe.optimiser.group.iter().filter(|group| {
+        !usual.iter().any(|usual| usual.pattern == group.pattern) && !paths.has(&group.pattern)
+    }) {
+        told.push(format!(
+            "optimiser.group: no parameter's path contains `{}`, so that the group has no effect; there are: {}",
+            group.pattern,
+            paths.paths().collect::<Vec<_>>().join(", ")
+        ));
+    }
+    told
 }
 
 /// Gives the parameters the numbers 1, 2, ... as identities. Burn draws them at random, and writes them

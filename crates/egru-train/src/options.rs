@@ -28,6 +28,8 @@ pub enum Strategy {
 pub struct Caller {
     /// Program and version, such as `egru-cpu 0.1.0`.
     pub program: String,
+    /// The commit that the program was built from, where that is known.
+    pub commit: Option<String>,
     /// The name of the backend, or of the first device's.
     pub backend: String,
     /// The names of the devices that train.

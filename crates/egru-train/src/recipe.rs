@@ -50,7 +50,7 @@ impl Recipe {
     /// # Errors
     /// The file cannot be read, is not TOML, or is not a valid recipe.
     pub fn from_file(path: &Path) -> Result<Self, RecipeError> {
-        let text = std::fs::read_to_string(path)
+        let text = crate::files::text(path)
             .map_err(|source| RecipeError::File { path: path.to_owned(), source })?;
         Self::from_toml(&text)
             .map_err(|source| RecipeError::In { path: path.to_owned(), source: Box::new(source) })

@@ -56,6 +56,7 @@ pub fn html(inspection: &Inspection, comparison: Option<&Comparison>) -> String 
     let title = markup::escape(&format!("{} · egru run", inspection.summary.recipe));
     let body = [
         sections::headline(&inspection.summary),
+        sections::warnings(&inspection.environment),
         sections::learning(&inspection.summary.metrics, &inspection.history),
         sections::panels(&inspection.summary.panels),
         sections::samples(&inspection.samples),

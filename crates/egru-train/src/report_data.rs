@@ -13,10 +13,10 @@
 //! assert_eq!(history.epochs[0].figure("loss"), Some(0.5));
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use egru_data::Split;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::metric::{Figures, Metric, numbers};
 use crate::task::{Panel, Verdict};
@@ -131,6 +131,7 @@ pub struct Summary {
     /// Which implementation of the recurrent operation ran, and why.
     pub path: String,
     /// The run directory.
+    #[serde(serialize_with = "shown")]
     pub run_dir: PathBuf,
     /// Whether the run was stopped before its end; it can be resumed then.
     pub interrupted: bool,
@@ -139,6 +140,11 @@ pub struct Summary {
     /// weighted by size), `effective_macs` and `dense_macs` (per sample, all layers and the read-out): on the test split.
     #[serde(flatten, deserialize_with = "numbers")]
     pub figures: Figures,
+}
+
+/// A path as far as it is text: JSON holds nothing else.
+fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl Summary {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use egru::Cell;
-use egru_data::{Loader, LoaderConfig, Sampler};
+use egru_data::{Loader, LoaderConfig, Sampler, SamplerConfig};
 
 use crate::checkpoint::CheckpointError;
 use crate::epochs::{Ended, Plan, Training};
@@ -20,6 +20,10 @@ use crate::{TrainError, environment, resume};
 /// Trains to the end or to an interruption: a new run, or one that goes on from its newest checkpoint.
 pub(crate) fn train<C: Cell>(opened: &mut Opened<C>) -> Result<Summary, TrainError> {
     // Everything that the recipe can have wrong comes before the run's folder.
+    if opened.run.is_some() {
+        // Opened for whatever may be done with it, where a new run is there to be trained.
+        opened.estimate()?.check(&opened.options)?;
+    }
     let plan = plan(opened)?;
     let _all_reduce = start_all_reduce(&opened.options)?;
     let run = match &opened.run {
@@ -92,10 +96,15 @@ fn training_loader<C: Cell>(opened: &Opened<C>) -> Result<Loader, TrainError> {
 fn plan<C: Cell>(opened: &Opened<C>) -> Result<Plan, TrainError> {
     let loader = training_loader(opened)?;
     let training = &opened.recipe.training;
-    let per_step = training.accumulate * opened.options.devices().len();
-    let steps = (1..=training.epochs)
-        .map(|epoch| Ok(loader.plan(epoch)?.len().div_ceil(per_step)))
-        .collect::<Result<Vec<_>, TrainError>>()?;
+    let per_step = training.accumulate.saturating_mul(opened.options.devices().len());
+    let steps_of = |epoch| Ok(loader.plan(epoch)?.len().div_ceil(per_step));
+    let steps = match opened.recipe.sampling {
+        // Each epoch has windows of other lengths, and more or fewer of them.
+        SamplerConfig::Contiguous { jitter: true, .. } => {
+            (1..=training.epochs).map(steps_of).collect::<Result<Vec<_>, TrainError>>()?
+        }
+        _ => vec![steps_of(1)?; training.epochs],
+    };
     let schedule = Schedule::new(&opened.recipe, &steps)?;
     Ok(Plan { loader, schedule, per_step })
 }

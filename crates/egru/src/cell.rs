@@ -6,12 +6,12 @@ use burn::{
     module::{Module, ModuleDisplay},
     tensor::{Device, Tensor},
 };
-use egru_ops::{Execution, FormReport, unstack};
+use egru_ops::{Execution, FormReport, Keep, unstack};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     CellError, CellState, SequenceOptions, SequenceOutput, StepOutput, lengths,
-    sequence::plain_form,
+    sequence::{self, plain_form},
 };
 
 /// The constants of a cell as a recipe writes them. Refuse unknown keys with
@@ -137,6 +137,15 @@ pub trait Cell: Module + ModuleDisplay + Sync + 'static {
             outputs.push(output);
         }
         Ok((SequenceOutput::stack(outputs, options.keep), state, form))
+    }
+
+    /// How many series of the size of its output, `[T, B, H]`, a training step holds at its height: the output and what
+    /// `keep` asks for, what the way back needs, and the gradients on it. It serves to estimate the memory of a run
+    /// before it starts, and rather counts too many. By default those of the time loop over a [`step`](Self::step) of
+    /// plain tensor operations.
+    fn tape(&self, execution: Execution, keep: Keep) -> usize {
+        let _ = execution;
+        sequence::plain_tape(self.size().gates, keep)
     }
 
     /// Moves parameters back into their allowed range; to be called after every optimiser step.

@@ -43,7 +43,8 @@ pub enum CellError {
     },
     /// Something that only event-based cells have was asked of a dense one.
     #[error(
-        "{wanted} needs an event-based cell, and this cell emits no events; choose another, e.g. `egru`"
+        "{wanted} needs an event-based cell, such as `egru`, and this cell emits no events: a dense cell is read by \
+         `last-output` or `mean-logits`, and the regularisers' weights are 0 then"
     )]
     NoEvents {
         /// What was asked for.

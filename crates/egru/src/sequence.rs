@@ -172,6 +172,17 @@ impl StepOutput {
     }
 }
 
+/// The series of [`Keep`] that are kept.
+pub(crate) fn kept(keep: Keep) -> usize {
+    [keep.c, keep.o, keep.trace, keep.window].into_iter().filter(|kept| *kept).count()
+}
+
+/// See [`Cell::tape`](crate::Cell::tape): of a cell of so many gates that runs on plain tensor operations, as measured of those of
+/// this crate: about 7 for each gate, and 14 for events.
+pub(crate) fn plain_tape(gates: usize, keep: Keep) -> usize {
+    7 * gates + 14 + kept(keep)
+}
+
 /// The report of a cell that runs on plain tensor operations.
 pub(crate) fn plain_form(x: &Tensor<3>) -> FormReport {
     FormReport::naive(&x.device(), "this cell runs on plain tensor operations")

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 /// The program under test, without the data folder of whoever runs the tests.
 pub fn program() -> Command {
     let mut command = Command::new(crate::PROGRAM);
-    command.env_remove("EGRU_DATA");
+    command.env_remove("EGRU_DATA").env_remove("EGRU_THREADS").env_remove("RUST_LOG");
     command
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use burn::tensor::Device;
 use egru::Products;
 use egru_bench::{
-    Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records, commit_here,
+    BenchError, Machine, Origin, Pass, Plan, Problem, Record, WORKLOADS, Workload, append_records,
     compare, first_step_memory, markdown, measure, read_records,
 };
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use super::{Context, Outcome};
 use crate::args::{BenchArgs, BenchCommand};
 use crate::backend::card;
-use crate::place;
 use crate::table::list;
+use crate::{failure, place};
 
 /// Measures, compares, or lists what can be measured.
 pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
@@ -35,31 +35,53 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
         machine: Machine { device: card(context.backends, &backend, &device), ..Machine::here() },
         backend,
         program: place::program(context),
-        commit: commit_here(),
+        commit: place::commit(),
     };
     let workloads = workloads(args)?;
-    let out = context.out;
+    let out = &context.out;
     if let Some(path) = &args.out {
         // What cannot be kept is not worth measuring.
         append_records(path, &[])?;
     }
-    out.say(format!("{}, {} threads, {}", origin.backend, origin.threads, origin.machine))?;
-    out.say(HEAD.join("  "))?;
-    let mut all = Vec::new();
+    out.say(format!("{}, {} threads, {}", origin.backend, origin.threads, origin.machine));
+    out.say(HEAD.join("  "));
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
     for workload in workloads {
         for &activity in &args.activity {
-            let records = records(args, workload, activity, &device, &origin)?;
+            let records = match records(args, workload, activity, &device, &origin) {
+                Ok(records) => records,
+                Err(error) if is_of_one_point(&error) => {
+                    let problem = failure::message(&error);
+                    out.say(format!("{:<9}  NOT MEASURED: {problem}", workload.name));
+                    failed.push(json!({ "workload": workload.name, "activity": activity, "problem": problem }));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(path) = &args.out {
                 append_records(path, &records)?;
             }
             for record in &records {
-                out.say(row(record))?;
+                out.say(row(record));
             }
             all.extend(records);
         }
     }
-    out.finish(&json!({ "records": all }))?;
-    Ok(ExitCode::SUCCESS)
+    out.finish(&json!({ "records": all, "failed": failed }));
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether an error is about one workload at one activity, so that others can be measured all the same.
+fn is_of_one_point(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(
+            BenchError::CheckFailed { .. }
+                | BenchError::NoEvents { .. }
+                | BenchError::Activity { .. }
+                | BenchError::Op { .. }
+        )
+    )
 }
 
 /// What to time: the workloads asked for, or all of them, each with every batch asked for, or its own.
@@ -138,8 +160,8 @@ fn memory_of_this_process(context: &Context<'_>, args: &BenchArgs, device: &Devi
     let problem = Problem { workload, activity, calibration };
     let memory = first_step_memory(&problem, products, device)?;
     let figure = memory.map_or_else(|| "not told".to_owned(), |mib| format!("{mib:.1} MiB"));
-    context.out.say(format!("memory that the first training step adds: {figure}"))?;
-    context.out.finish(&json!({ "added_memory_mib": memory }))?;
+    context.out.say(format!("memory that the first training step adds: {figure}"));
+    context.out.finish(&json!({ "added_memory_mib": memory }));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -192,8 +214,8 @@ fn row(record: &Record) -> String {
 
 fn list_workloads(context: &Context<'_>) -> Outcome {
     let described = |w: Workload| (w.name, format!("{} ({})", w.description, w.shape));
-    context.out.say("Workloads (time them with `bench NAME`):")?;
-    context.out.say(list(Workload::all().map(described)))?;
+    context.out.say("Workloads (time them with `bench NAME`):");
+    context.out.say(list(Workload::all().map(described)));
     let objects = Workload::all().map(|workload| {
         json!({
             "name": workload.name,
@@ -203,7 +225,7 @@ fn list_workloads(context: &Context<'_>) -> Outcome {
             "passes": workload.passes(),
         })
     });
-    context.out.finish(&json!({ "workloads": objects.collect::<Vec<_>>() }))?;
+    context.out.finish(&json!({ "workloads": objects.collect::<Vec<_>>() }));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -213,7 +235,7 @@ fn compare_files(context: &Context<'_>, files: &[impl AsRef<Path>]) -> Outcome {
         records.extend(read_records(file.as_ref())?);
     }
     let compared = compare(&records)?;
-    context.out.say(markdown(&compared))?;
-    context.out.finish(&json!(compared))?;
+    context.out.say(markdown(&compared));
+    context.out.finish(&json!(compared));
     Ok(ExitCode::SUCCESS)
 }

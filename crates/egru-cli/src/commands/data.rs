@@ -19,11 +19,11 @@ pub(crate) fn run(context: &Context<'_>, command: &DataCommand) -> Outcome {
     match command {
         DataCommand::List => list_all(context),
         DataCommand::Fetch { name, data, offline } => {
-            fetch_one(context, name, data.as_deref(), *offline)
+            fetch_one(context, name, data.folder(), *offline)
         }
-        DataCommand::Verify { name, data } => verify(context, name.as_deref(), data.as_deref()),
+        DataCommand::Verify { name, data } => verify(context, name.as_deref(), data.folder()),
         DataCommand::Show { name, sample, seed, data } => {
-            show::run(context, name, *sample, *seed, data.as_deref())
+            show::run(context, name, *sample, *seed, data.folder())
         }
     }
 }
@@ -38,36 +38,36 @@ fn list_all(context: &Context<'_>) -> Outcome {
                 format!("{} files, {} bytes, in {}", files.len(), bytes, place.display())
             }
         };
-        context.out.say(format!("{}: {}", info.name, info.title))?;
+        context.out.say(format!("{}: {}", info.name, info.title));
         context.out.say(list([
             ("what", info.description.clone()),
             ("recipes' data.name", info.used_by.join(", ")),
             ("files", files),
             ("licence", info.licence.clone()),
             ("cite", info.citation.clone()),
-        ]))?;
-        context.out.say("")?;
+        ]));
+        context.out.say("");
     }
-    context.out.say("Files are looked for under the folder given by --data or EGRU_DATA.")?;
-    context.out.finish(&json!({ "datasets": catalogue() }))?;
+    context.out.say("Files are looked for under the folder given by --data or EGRU_DATA.");
+    context.out.finish(&json!({ "datasets": catalogue() }));
     Ok(ExitCode::SUCCESS)
 }
 
 fn fetch_one(context: &Context<'_>, name: &str, root: Option<&Path>, offline: bool) -> Outcome {
     let info = catalogue::find(name)?;
     let files = if info.is_generated() {
-        context.out.say(info.placement(root))?;
+        context.out.say(info.placement(root));
         Vec::new()
     } else {
-        let progress = FetchProgress::new(context.out);
+        let progress = FetchProgress::new(context.out.clone());
         let options = FetchOptions { offline, progress: &progress };
         fetch::fetch(info, info.require_root(root)?, options)?
     };
     for file in &files {
         let what = if file.fetched { "fetched" } else { "already there" };
-        context.out.say(format!("{} {what}, checksum correct", file.path.display()))?;
+        context.out.say(format!("{} {what}, checksum correct", file.path.display()));
     }
-    context.out.finish(&json!({ "dataset": info.name, "files": files }))?;
+    context.out.finish(&json!({ "dataset": info.name, "files": files }));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,7 +80,7 @@ fn verify(context: &Context<'_>, name: Option<&str>, root: Option<&Path>) -> Out
     let mut reports = Vec::new();
     for info in &infos {
         if info.is_generated() {
-            context.out.say(format!("{} is generated: there is nothing to verify", info.name))?;
+            context.out.say(format!("{} is generated: there is nothing to verify", info.name));
             reports.push(Report { dataset: info.name.clone(), files: Vec::new() });
         } else {
             reports.push(fetch::verify(info, info.require_root(root)?)?);
@@ -95,12 +95,12 @@ fn verify(context: &Context<'_>, name: Option<&str>, root: Option<&Path>) -> Out
             }
         };
         let lines = report.files.iter().map(|file| (file.name.as_str(), state(&file.state)));
-        context.out.say(list(lines))?;
+        context.out.say(list(lines));
         if !report.all_ok() {
-            context.out.say(info.placement(root))?;
+            context.out.say(info.placement(root));
         }
     }
     let ok = reports.iter().all(Report::all_ok);
-    context.out.finish(&json!({ "ok": ok, "datasets": reports }))?;
+    context.out.finish(&json!({ "ok": ok, "datasets": reports }));
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

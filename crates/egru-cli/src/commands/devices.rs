@@ -38,10 +38,10 @@ pub(crate) fn run(context: &Context<'_>) -> Outcome {
             "default": default == Some(index),
         }));
     }
-    context.out.say("Backends (choose one with `--backend NAME`, a device with `NAME:INDEX`):")?;
-    context.out.say(list(lines.iter().map(|(name, text)| (name.as_str(), text.clone()))))?;
+    context.out.say("Backends (choose one with `--backend NAME`, a device with `NAME:INDEX`):");
+    context.out.say(list(lines.iter().map(|(name, text)| (name.as_str(), text.clone()))));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    context.out.say(format!("\nThreads of this machine: {threads}"))?;
-    context.out.finish(&json!({ "backends": objects, "threads": threads }))?;
+    context.out.say(format!("\nThreads of this machine: {threads}"));
+    context.out.finish(&json!({ "backends": objects, "threads": threads }));
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context<'_>, args: &RunArgs) -> Outcome {
     let options = place::options(context, &args.place, &args.run, false)?;
     place::fetch_missing(context, &args.place, &recipe)?;
     let summary = context.registry.open(&args.run, &[], &options)?.evaluate()?;
-    context.out.say(summary_table(&summary))?;
-    context.out.finish(&json!(summary))?;
+    context.out.say(summary_table(&summary));
+    context.out.finish(&json!(summary));
     Ok(ExitCode::SUCCESS)
 }

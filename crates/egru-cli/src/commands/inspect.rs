@@ -20,12 +20,13 @@ pub(crate) fn run(context: &Context<'_>, args: &InspectArgs) -> Outcome {
     let request = InspectRequest { samples: args.samples, ..InspectRequest::default() };
     let inspection = context.registry.open(&args.run, &[], &options)?.inspect(request)?;
 
-    let drawings = write_drawings(&args.run, &inspection)?;
-    let page = write_page(&args.run, &inspection, measured(args)?.as_ref())?;
+    let folder = args.out.as_ref().unwrap_or(&args.run);
+    let drawings = write_drawings(folder, &inspection)?;
+    let page = write_page(folder, &inspection, measured(args)?.as_ref())?;
     for drawing in &drawings {
-        context.out.say(drawing.display())?;
+        context.out.say(drawing.display());
     }
-    context.out.say(format!("report: {}", page.display()))?;
+    context.out.say(format!("report: {}", page.display()));
     let samples: Vec<_> = inspection
         .samples
         .iter()
@@ -45,7 +46,7 @@ pub(crate) fn run(context: &Context<'_>, args: &InspectArgs) -> Outcome {
         "report": page.display().to_string(),
         "drawings": drawings.iter().map(|d| d.display().to_string()).collect::<Vec<_>>(),
         "samples": samples,
-    }))?;
+    }));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,7 +19,7 @@ use crate::summary::{comparison_table, summary_table};
 
 /// Trains, then compares the time per step and writes the report.
 pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
-    let out = context.out;
+    let out = &context.out;
     let recipe = match (&args.recipe, &args.recipe_file, &args.resume) {
         (_, _, Some(run)) => RunDir::open(run)?.1,
         (_, Some(file), _) => Recipe::from_file(file)?,
@@ -32,47 +32,54 @@ pub(crate) fn run(context: &Context<'_>, args: &TrainArgs) -> Outcome {
     place::fetch_missing(context, &args.place, &recipe)?;
     let interrupter = options.interrupter.clone();
     on_interrupt(move || interrupter.stop(Some("interrupted")))?;
+    let stop = || options.interrupter.should_stop();
 
     let card = card(context.backends, &options.caller.backend, &options.device);
-    out.say(format!(
+    out.tell(format!(
         "{} (seed {}): {} on {}{}",
         recipe.name,
         recipe.seed,
         recipe.model.cell.name,
         options.caller.devices.join(", "),
         card.as_ref().map_or_else(String::new, |card| format!(" ({card})"))
-    ))?;
+    ));
     if card.is_some_and(|card| is_software(&card)) {
-        out.say(
+        out.tell(
             "  this device is the processor, behind a driver for tests: right, and far slower than egru-cpu. For a short look:\n  \
              --set data.train=640 --set data.valid=64 --set data.test=64 --set training.epochs=1",
-        )?;
+        );
     }
     let mut session = match &args.resume {
         Some(run) => context.registry.open(run, &args.all_overrides(), &options)?,
         None => context.registry.start(&recipe, &options)?,
     };
     let summary = session.train()?;
-    if summary.interrupted {
+    let stopped = |where_it_stands: &str| {
         let program = context.command_line.first().map_or("egru", String::as_str);
         let command = args.resume_command(program, &summary.run_dir);
-        out.say(format!("\nstopped at a checkpoint; go on with:\n  {command}"))?;
-        out.finish(&json!(summary))?;
-        return Ok(ExitCode::from(INTERRUPTED));
+        out.say(format!("\n{where_it_stands}; go on with:\n  {command}"));
+        out.finish(&json!(summary));
+        Ok(ExitCode::from(INTERRUPTED))
+    };
+    if summary.interrupted {
+        return stopped("stopped at a checkpoint");
     }
 
-    out.say(format!("\n{}", summary_table(&summary)))?;
-    let comparison = compare(session.as_mut(), &summary)
+    out.say(format!("\n{}", summary_table(&summary)));
+    let comparison = compare(session.as_mut(), &summary, &stop)
         .context("the network is trained and saved, but its step could not be timed")?;
-    out.say(format!("\n{}", comparison_table(&comparison)))?;
+    let Some(comparison) = comparison else {
+        return stopped("stopped: the network is trained and saved, without times and report");
+    };
+    out.say(format!("\n{}", comparison_table(&comparison)));
     let page = report(session.as_mut(), &summary, &comparison)
         .context("the network is trained and saved, but its report could not be written")?;
-    out.say(format!("\nreport: {}", page.display()))?;
+    out.say(format!("\nreport: {}", page.display()));
 
     let mut result = json!(summary);
     result["report"] = json!(page.display().to_string());
     result["comparison"] = json!(comparison);
-    out.finish(&result)?;
+    out.finish(&result);
     Ok(ExitCode::SUCCESS)
 }
 

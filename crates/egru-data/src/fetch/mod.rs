@@ -57,6 +57,7 @@ pub struct Outcome {
     /// Its name in the manifest.
     pub name: String,
     /// Where it lies.
+    #[serde(serialize_with = "crate::splits::shown")]
     pub path: PathBuf,
     /// Whether it was fetched now, rather than found.
     pub fetched: bool,

@@ -29,6 +29,7 @@ pub struct FileReport {
     /// Its name in the manifest.
     pub name: String,
     /// Where it was found.
+    #[serde(serialize_with = "crate::splits::shown_if_any")]
     pub path: Option<PathBuf>,
     /// What was found.
     #[serde(flatten)]

@@ -22,6 +22,16 @@ impl Architecture {
         Self(lines.lines)
     }
 
+    /// The paths of the parameters.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().skip(1).filter_map(|line| line.split(' ').next())
+    }
+
+    /// Whether a parameter's path contains `pattern`.
+    pub(crate) fn has(&self, pattern: &str) -> bool {
+        self.paths().any(|path| path.contains(pattern))
+    }
+
     /// The first line in which this architecture differs from `other`.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         let absent = "nothing".to_owned();

@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RecipeError {
     /// The recipe's file cannot be read.
-    #[error("cannot read the recipe {}: {source}; check the path and its permissions", path.display())]
+    #[error("cannot read the recipe {}: {source}; {}", path.display(), remedy(source))]
     File {
         /// The file.
         path: PathBuf,
@@ -81,6 +81,13 @@ pub enum RecipeError {
     Write(String),
 }
 
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => "save it as UTF-8",
+        _ => "check the path and its permissions",
+    }
+}
+
 /// `, did you mean ...?` for the known name nearest to `name`, or nothing when none is near.
 pub(crate) fn did_you_mean<'a>(
     name: &str,
@@ -89,7 +96,13 @@ pub(crate) fn did_you_mean<'a>(
 ) -> String {
     known
         .into_iter()
-        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
+        .map(|candidate| {
+            let likeness = strsim::normalized_damerau_levenshtein(
+                &name.to_lowercase(),
+                &candidate.to_lowercase(),
+            );
+            (likeness, candidate)
+        })
         .filter(|(likeness, _)| *likeness >= 0.5)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map_or_else(String::new, |(_, near)| format!(", did you mean `{prefix}{near}`?"))

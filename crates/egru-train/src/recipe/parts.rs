@@ -134,8 +134,10 @@ pub struct TrainingRecipe {
 pub enum OptimiserName {
     /// Adam; weight decay enters the gradient (Kingma & Ba 2015).
     #[default]
+    #[serde(alias = "Adam")]
     Adam,
     /// AdamW; weight decay is decoupled (Loshchilov & Hutter 2019).
+    #[serde(alias = "AdamW")]
     AdamW,
 }
 

@@ -150,6 +150,68 @@ fn explained(path: &str, message: &str) -> RecipeError {
     }
     RecipeError::Type {
         field: if field.is_empty() { "recipe".to_owned() } else { field.to_owned() },
-        problem: message.to_owned(),
+        problem: in_words(field, message),
+    }
+}
+
+/// serde's message without the names of Rust's types, and with a remedy where one is known.
+fn in_words(field: &str, message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        let names: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+        if let Some((name, known)) = names.split_first() {
+            // Of a name that may be written in several ways, the usual one.
+            let usual = |name: &&&str| {
+                let lower = name.to_lowercase();
+                **name == lower || !known.contains(&lower.as_str())
+            };
+            let known: Vec<&str> = known.iter().filter(usual).copied().collect();
+            let suggestion = did_you_mean(name, known.iter().copied(), "");
+            return format!("there is no `{name}`{suggestion}; there are: {}", known.join(", "));
+        }
+    }
+    let told = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "));
+    let Some((got, expected)) = told else { return message.to_owned() };
+    // serde: integer `64`, floating point `0.5`, string "x", map, sequence.
+    let got = match got {
+        "map" => "a table",
+        "sequence" => "a list",
+        got => got.split_once(' ').map_or(got, |(kind, value)| match kind {
+            "floating" => value.trim_start_matches("point "),
+            _ => value,
+        }),
+    };
+    let got = got.trim_matches('`');
+    let whole = format!("a whole number from 0 to {}", i64::MAX);
+    let expected = match expected {
+        "usize" | "u64" => whole,
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u16" => format!("a whole number from 0 to {}", u16::MAX),
+        "f64" | "f32" => "a number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a string" => "a word".to_owned(),
+        "a sequence" if got.starts_with(|c: char| c.is_ascii_digit()) => {
+            format!("a list, such as [{got}]")
+        }
+        "a sequence" => "a list in brackets".to_owned(),
+        // A part of the recipe, which Rust's types name.
+        other if other.contains("struct ") || other.contains("enum ") || other == "a map" => {
+            table(field)
+        }
+        other => other.to_owned(),
+    };
+    format!("it is {got}, and what is needed is {expected}")
+}
+
+/// What is expected of a table; the kind of some is chosen by one of their keys.
+fn table(field: &str) -> String {
+    let selector = SELECTORS.iter().map(|path| path.join("."));
+    let mut selector =
+        selector.filter(|key| key.rsplit_once('.').is_some_and(|(table, _)| table == field));
+    match selector.next() {
+        Some(key) => format!("a table of keys; its kind is set by `{key}`"),
+        None => "a table of keys, each set by its own name".to_owned(),
     }
 }

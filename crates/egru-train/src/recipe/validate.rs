@@ -51,6 +51,8 @@ impl TrainingRecipe {
     fn validate(&self) -> Result<(), RecipeError> {
         let positive = "use a number of at least 1";
         require(self.epochs > 0, "training.epochs", self.epochs, positive)?;
+        let most = "use at most 10000000";
+        require(self.epochs <= 10_000_000, "training.epochs", self.epochs, most)?;
         require(self.batch_size > 0, "training.batch_size", self.batch_size, positive)?;
         require(self.accumulate > 0, "training.accumulate", self.accumulate, positive)?;
         let clip = "use a positive norm, or 0 to switch clipping off";

@@ -70,6 +70,21 @@ pub(super) fn headline(summary: &Summary) -> String {
     )
 }
 
+/// What is to be known of the data, from the sessions in `environment.json`; each warning once.
+pub(super) fn warnings(environment: &str) -> String {
+    let sessions: Vec<serde_json::Value> = serde_json::from_str(environment).unwrap_or_default();
+    let warnings = sessions.iter().filter_map(|session| session["warnings"].as_array()).flatten();
+    let mut told: Vec<&str> = Vec::new();
+    for warning in warnings.filter_map(serde_json::Value::as_str) {
+        if !told.contains(&warning) {
+            told.push(warning);
+        }
+    }
+    let items: String = told.iter().map(|text| format!("<li>{}</li>", escape(text))).collect();
+    let body = if items.is_empty() { items } else { format!("<ul>{items}</ul>") };
+    section("Warnings", "What was found in the data.", &body, "card")
+}
+
 /// Curves over the epochs.
 pub(super) fn learning(metrics: &[Metric], history: &RunHistory) -> String {
     let mut figures = String::new();

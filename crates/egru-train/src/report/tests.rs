@@ -216,3 +216,12 @@ fn every_drawing_is_a_file_of_its_own() {
         assert_balanced(&figure.svg);
     }
 }
+
+#[test]
+fn warnings_stand_at_the_top_once() {
+    let environment = r#"[{"warnings": ["a <file>"]}, {}, {"warnings": ["a <file>", "another"]}]"#;
+    let page = html(&Inspection { environment: environment.into(), ..inspection() }, None);
+    let list = "<ul><li>a &lt;file&gt;</li><li>another</li></ul>";
+    assert!(page.find(list).unwrap() < page.find("<h2>Learning</h2>").unwrap());
+    assert!(!html(&inspection(), None).contains("<h2>Warnings</h2>"));
+}

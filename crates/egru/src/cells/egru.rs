@@ -14,13 +14,13 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use egru_ops::{EgruInputs, EgruState, Execution, FormReport, Keep, Zoneout};
+use egru_ops::{EgruInputs, EgruState, Execution, FormChoice, FormReport, Keep, Zoneout};
 
 use super::{EventConfig, GatedDraws, GatedWeights};
 use crate::{
     Cell, CellError, CellSize, SequenceOptions, SequenceOutput, StepOutput,
     events::Threshold,
-    sequence::{EventOutput, EventSeries},
+    sequence::{EventOutput, EventSeries, kept, plain_tape},
 };
 
 const KEPT: &str = "asked for by `step`";
@@ -135,6 +135,14 @@ impl Cell for Egru {
         let events = EventSeries { o: out.o, trace: out.trace, window: out.window };
         let output = SequenceOutput { y: out.y, c: out.c, events: Some(events) };
         Ok((output, out.state, form))
+    }
+
+    fn tape(&self, execution: Execution, keep: Keep) -> usize {
+        match execution.form {
+            FormChoice::Naive => plain_tape(self.size().gates, keep),
+            // `y`, the state before the reset, the gates, `h_g`; on the way back the gradient of `y` and room to add it up.
+            FormChoice::Auto | FormChoice::Fused => 8 + kept(keep),
+        }
     }
 
     fn constrain(self) -> Self {

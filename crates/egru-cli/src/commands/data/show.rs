@@ -30,15 +30,15 @@ pub(super) fn run(
     let sizes = [Split::Train, Split::Valid, Split::Test].map(|split| splits.get(split).len());
     let sample = train.sample(index, None)?;
 
-    let out = context.out;
-    out.say(spec)?;
+    let out = &context.out;
+    out.say(spec);
     let [n_train, n_valid, n_test] = sizes;
-    out.say(format!("{n_train} samples to train, {n_valid} to validate, {n_test} to test"))?;
+    out.say(format!("{n_train} samples to train, {n_valid} to validate, {n_test} to test"));
     for file in &splits.provenance {
-        out.say(format!("read from {} (sha256 {})", file.path.display(), file.sha256))?;
+        out.say(format!("read from {} (sha256 {})", file.path.display(), file.sha256));
     }
     for warning in &splits.warnings {
-        out.say(format!("note: {warning}"))?;
+        out.say(format!("note: {warning}"));
     }
     let names = train.class_names();
     let class = |index: usize| match names.as_ref().and_then(|names| names.get(index)) {
@@ -48,12 +48,12 @@ pub(super) fn run(
     let balance = balance(train.as_ref())?;
     if !balance.is_empty() {
         let counted = train.len().min(COUNTED);
-        out.say(format!("\nclasses of {counted} training samples:"))?;
+        out.say(format!("\nclasses of {counted} training samples:"));
         let longest = balance.iter().copied().max().unwrap_or(1).max(1);
         let names: Vec<String> = (0..balance.len()).map(class).collect();
         out.say(list(names.iter().zip(&balance).map(|(name, &count)| {
             (name.as_str(), format!("{count:>6} {}", "▇".repeat(30 * count / longest)))
-        })))?;
+        })));
     }
     let target = match &sample.target {
         Target::Class(index) => format!("class {}", class(*index)),
@@ -63,8 +63,8 @@ pub(super) fn run(
             labels.iter().map(label).collect::<Vec<_>>().join(" ")
         }
     };
-    out.say(format!("\ntraining sample {index}, {target}:"))?;
-    out.say(drawing(&sample, spec))?;
+    out.say(format!("\ntraining sample {index}, {target}:"));
+    out.say(drawing(&sample, spec));
     let mut shape = json!(spec);
     shape["channels"] = json!(spec.channels());
     let inputs = match &sample.inputs {
@@ -78,7 +78,7 @@ pub(super) fn run(
         "class_counts": balance,
         "files": splits.provenance,
         "sample": { "index": index, "steps": sample.steps, "target": target, "inputs": inputs },
-    }))?;
+    }));
     Ok(ExitCode::SUCCESS)
 }
 
