@@ -43,6 +43,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use egru_bench::BenchError;
 use egru_data::DataError;
+use egru_data::fetch::FetchError;
 use egru_train::{RecipeError, TrainError};
 
 use crate::args::{Cli, Command};
@@ -109,21 +110,26 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 /// What this program can do about data that are missing or broken, which libraries cannot say.
 fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
+    let differs = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+        Some(DataError::Fetch(error)) => matches!(error, FetchError::Differs { .. }),
+        _ => matches!(cause.downcast_ref(), Some(FetchError::Differs { .. })),
+    };
+    if error.chain().any(differs) {
+        return Some(" (`--force`)".to_owned());
+    }
     let data = error.chain().find_map(|cause| match cause.downcast_ref() {
         Some(TrainError::Data(data)) => Some(data),
         _ => cause.downcast_ref::<DataError>(),
     })?;
-    let dataset = match data {
-        DataError::NoRoot { dataset, .. } => {
-            return Some(format!(
-                "\nGive the folder by --data DIR or in EGRU_DATA; with it, `{program} data fetch {dataset}` downloads the files."
-            ));
+    let dataset = data.cured_by_fetching();
+    if matches!(data, DataError::NoRoot { .. }) {
+        let mut text = "\nGive the folder by --data DIR or in EGRU_DATA".to_owned();
+        if let Some(dataset) = dataset {
+            text += &format!("; with it, `{program} data fetch {dataset}` downloads the files");
         }
-        DataError::Missing { dataset, .. }
-        | DataError::Idx { dataset, .. }
-        | DataError::CountMismatch { dataset, .. } => dataset,
-        _ => return None,
-    };
+        return Some(text + ".");
+    }
+    let dataset = dataset?;
     Some(format!(
         "\n`{program} data fetch {dataset}` downloads the files, `{program} data verify {dataset}` compares those there are \
          with the published ones."

@@ -1,9 +1,10 @@
-//! Sequential MNIST: digits read pixel by pixel, permuted, or row by row.
+//! Sequential MNIST: digits read pixel by pixel, permuted, or row by row. Fashion-MNIST, KMNIST,
+//! EMNIST and a person's own images in IDX form are read the same way.
 //!
-//! The four IDX files (LeCun, Cortes, Burges) are searched in `ROOT/mnist/` and then `ROOT/`, gzip
-//! or plain. A fifth of the training images is held out for validation, drawn by the seed
-//! (Subramoney et al. 2023); the test set is left whole. Images stay bytes in memory, shared by
-//! the splits; numbers are made per batch.
+//! The four files are searched in the set's folder (`ROOT/mnist/`) and where other programs put them
+//! ([`DatasetInfo::candidates`]), gzip or plain. A fifth of the training images is held out for
+//! validation, drawn by the seed (Subramoney et al. 2023); the test set is left whole. Images stay
+//! bytes in memory, shared by the splits; numbers are made per batch.
 //!
 //! ```no_run
 //! use egru_data::{DatasetConfig, mnist::SmnistConfig};
@@ -12,31 +13,38 @@
 //! # Ok::<(), egru_data::DataError>(())
 //! ```
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod files;
+mod variant;
+
+use std::{path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::{self, DatasetInfo, MNIST},
+    catalogue::{self, DatasetInfo},
     config::DatasetConfig,
     dataset::{SequenceDataset, check_index},
     error::DataError,
-    fetch::sha256_of,
-    idx::{self, IdxError, Images},
     random::{Draw, permutation, stream},
     sample::{Sample, Spec, Target},
-    scan::{Permutation, Scan, ScanBy, digit_names},
-    splits::{FileRecord, Splits},
+    scan::{Permutation, Scan, ScanBy},
+    splits::Splits,
 };
+
+use files::Digits;
+pub use variant::Variant;
 
 /// Settings of sequential MNIST. The default is the paper's: pixel by pixel, 20 % held out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SmnistConfig {
+    /// Which published set: the names of its files, its classes, and how its images lie.
+    pub variant: Variant,
+    /// A folder below the data root to look in instead of the set's own, `.` for the data root; empty
+    /// for none. Nothing is fetched into it, nor compared with what was published. With the variant
+    /// `mnist`, the files may be a person's own: then the classes are the labels in them, counted from
+    /// 0 or from 1.
+    pub folder: String,
     /// A fixed order of the pixels; needs `by = "pixel"`.
     pub permutation: Permutation,
     /// What one step reads.
@@ -47,49 +55,47 @@ pub struct SmnistConfig {
 
 impl Default for SmnistConfig {
     fn default() -> Self {
-        Self { permutation: Permutation::None, by: ScanBy::Pixel, valid_fraction: 0.2 }
+        Self {
+            variant: Variant::Mnist,
+            folder: String::new(),
+            permutation: Permutation::None,
+            by: ScanBy::Pixel,
+            valid_fraction: 0.2,
+        }
     }
 }
 
 impl DatasetConfig for SmnistConfig {
     const NAME: &'static str = "smnist";
 
-    /// Reads the four files under `root`. `seed` draws the held-out images.
+    /// Reads the four files under `root`. `seed` draws the held-out images. The labels of all sets
+    /// become classes from 0 on.
     ///
     /// # Errors
     /// [`DataError::NoRoot`], [`DataError::Missing`], [`DataError::Idx`],
     /// [`DataError::CountMismatch`] and [`DataError::SizeMismatch`] say how to get good files;
     /// [`DataError::Config`] names a setting.
     fn load(&self, root: Option<&Path>, seed: u64) -> Result<Splits, DataError> {
-        let info = catalogue::find(MNIST)?;
+        let info = self.info()?;
         let root = info.require_root(root)?;
-        let train = Digits::read(info, root, ["train-images", "train-labels"])?;
-        let test = Digits::read(info, root, ["t10k-images", "t10k-labels"])?;
-        if train.size() != test.size() {
-            // The reader's limit on a side fits.
-            let [train_size, test_size] =
-                [train.size(), test.size()].map(|size| size.map(|side| side as u32));
-            let [train, test] = [&train, &test].map(|digits| digits.files[0].path.clone());
-            let (dataset, remedy) = (info.name.clone(), info.placement(Some(root)));
-            return Err(DataError::SizeMismatch {
-                dataset,
-                train,
-                train_size,
-                test,
-                test_size,
-                remedy,
-            });
-        }
+        let own = !self.folder.is_empty() && self.variant == Variant::Mnist;
+        let (train, test, names) = files::read(&info, root, (!own).then_some(self.variant))?;
         let [rows, columns] = train.size();
         let scan = Scan::new(self.by, self.permutation, rows, columns)?;
         let (fitted, held_out) = hold_out(train.images.count, self.valid_fraction, seed)?;
         let whole = (0..test.images.count).collect();
         let provenance = [train.files.clone(), test.files.clone()].concat();
-        let warnings = provenance.iter().filter_map(|file| warning(info, file)).collect();
+        let warnings = [train.warnings.clone(), test.warnings.clone()].concat();
+        let name = match self.variant {
+            Variant::Mnist => Self::NAME,
+            variant => variant.name(),
+        };
+        let (spec, names) = (scan.spec(name, names.len()), Arc::<[String]>::from(names));
 
         let sequences = |digits: &Arc<Digits>, indices| -> Arc<dyn SequenceDataset> {
-            let (digits, scan, spec) = (digits.clone(), scan.clone(), scan.digits_spec("smnist"));
-            Arc::new(DigitSequences { digits, indices, scan, spec })
+            let (digits, scan) = (digits.clone(), scan.clone());
+            let (spec, names) = (spec.clone(), names.clone());
+            Arc::new(DigitSequences { digits, indices, scan, spec, names })
         };
         Ok(Splits {
             train: sequences(&train, fitted),
@@ -100,8 +106,35 @@ impl DatasetConfig for SmnistConfig {
         })
     }
 
+    /// `None` for a folder that is named: what lies there is nobody else's.
     fn files(&self) -> Result<Option<&'static DatasetInfo>, DataError> {
-        catalogue::find(MNIST).map(Some)
+        match self.folder.as_str() {
+            "" => catalogue::find(self.variant.name()).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl SmnistConfig {
+    /// The set that is read: the published one, or files of the same names in a folder, of which
+    /// nothing else is known.
+    fn info(&self) -> Result<DatasetInfo, DataError> {
+        let mut info = catalogue::find(self.variant.name())?.clone();
+        if self.folder.is_empty() {
+            return Ok(info);
+        }
+        if !catalogue::is_inside(&self.folder) {
+            return Err(DataError::Config {
+                field: "data.folder",
+                value: format!("{:?}", self.folder),
+                problem: "name a folder below the data folder, such as \"digits\" or \"sets/digits\"; \".\" is the data folder itself".to_owned(),
+            });
+        }
+        (info.name, info.folders, info.by_hand) = (self.folder.clone(), Vec::new(), None);
+        for file in &mut info.files {
+            (file.sha256, file.bytes, file.urls, file.plain) = Default::default();
+        }
+        Ok(info)
     }
 }
 
@@ -122,75 +155,13 @@ fn hold_out(count: usize, fraction: f64, seed: u64) -> Result<(Vec<usize>, Vec<u
     Ok((train, valid))
 }
 
-/// Images and labels as read.
-struct Digits {
-    images: Images,
-    labels: Vec<u8>,
-    /// That of the images, then that of the labels.
-    files: [FileRecord; 2],
-}
-
-impl Digits {
-    /// `names` are the starts of the image and the label file's names in the manifest.
-    fn read(info: &DatasetInfo, root: &Path, names: [&str; 2]) -> Result<Arc<Self>, DataError> {
-        let dataset = || info.name.clone();
-        let remedy = || info.placement(Some(root));
-        let [image_path, label_path] = [info.find(names[0], root)?, info.find(names[1], root)?];
-        let idx = |path: &Path| {
-            let path = path.to_path_buf();
-            let (dataset, remedy) = (dataset(), remedy());
-            |source: IdxError| DataError::Idx { dataset, path, source, remedy }
-        };
-        let images = idx::read_images(open(&image_path)?).map_err(idx(&image_path))?;
-        let labels = idx::read_labels(open(&label_path)?, 10).map_err(idx(&label_path))?;
-        if images.count != labels.len() {
-            return Err(DataError::CountMismatch {
-                dataset: dataset(),
-                images: image_path,
-                image_count: images.count,
-                labels: label_path,
-                label_count: labels.len(),
-                remedy: remedy(),
-            });
-        }
-        let files = [record(image_path)?, record(label_path)?];
-        Ok(Arc::new(Self { images, labels, files }))
-    }
-
-    /// Rows and columns of an image.
-    fn size(&self) -> [usize; 2] {
-        [self.images.rows, self.images.columns]
-    }
-}
-
-fn open(path: &Path) -> Result<File, DataError> {
-    File::open(path).map_err(DataError::io("open", path))
-}
-
-fn record(path: PathBuf) -> Result<FileRecord, DataError> {
-    let (sha256, bytes) = sha256_of(&path)?;
-    Ok(FileRecord { path, sha256, bytes })
-}
-
-/// Another checksum than the published is worth a warning only: the file has just proved to be
-/// well-formed, and a drop-in replacement of MNIST is a legitimate thing to read.
-fn warning(info: &DatasetInfo, file: &FileRecord) -> Option<String> {
-    (!info.knows(&file.sha256)).then(|| {
-        format!(
-            "{}: sha256 {} is not that of the published file; results are not comparable with those on {}",
-            file.path.display(),
-            file.sha256,
-            info.title
-        )
-    })
-}
-
 /// Some of the digits, as sequences.
 struct DigitSequences {
     digits: Arc<Digits>,
     indices: Vec<usize>,
     scan: Scan,
     spec: Spec,
+    names: Arc<[String]>,
 }
 
 impl SequenceDataset for DigitSequences {
@@ -215,7 +186,7 @@ impl SequenceDataset for DigitSequences {
     }
 
     fn class_names(&self) -> Option<Vec<String>> {
-        Some(digit_names())
+        Some(self.names.to_vec())
     }
 }
 
