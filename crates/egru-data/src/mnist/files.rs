@@ -1,15 +1,11 @@
 //! The four files of a set in the form of MNIST.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::File, path::Path, sync::Arc};
 
 use crate::{
     catalogue::{DatasetInfo, FileInfo},
     error::DataError,
-    fetch::{sha256_of, verify},
+    fetch::verify,
     idx::{self, IdxError, Images},
     splits::FileRecord,
 };
@@ -30,13 +26,20 @@ pub(super) struct Digits {
     pub(super) warnings: Vec<String>,
 }
 
+/// A set as read.
+pub(super) struct ImageSet {
+    pub(super) train: Arc<Digits>,
+    pub(super) test: Arc<Digits>,
+    pub(super) class_names: Vec<String>,
+}
+
 /// Reads the images and labels to train on and those to test on, and finds the classes: their names,
 /// those of `variant` or, without one, the labels that are there.
 pub(super) fn read(
     info: &DatasetInfo,
     root: &Path,
     variant: Option<Variant>,
-) -> Result<(Arc<Digits>, Arc<Digits>, Vec<String>), DataError> {
+) -> Result<ImageSet, DataError> {
     let [train_images, train_labels, test_images, test_labels] = info.files.as_slice() else {
         return Err(DataError::Config {
             field: "data.variant",
@@ -63,7 +66,7 @@ pub(super) fn read(
         });
     }
     let labels = || train.labels.iter().chain(&test.labels).copied();
-    let (first, names) = match variant {
+    let (first, class_names): (u8, Vec<String>) = match variant {
         Some(variant) => (variant.first_label(), variant.class_names()),
         // Sets are labelled from 0 or from 1.
         None => {
@@ -72,7 +75,7 @@ pub(super) fn read(
             (first, (first..=last).map(|label| label.to_string()).collect())
         }
     };
-    let last = first + (names.len() - 1) as u8;
+    let last = first + (class_names.len() - 1) as u8;
     for digits in [&mut train, &mut test] {
         let path = digits.files[1].path.clone();
         idx::check_labels(&digits.labels, first, last).map_err(|source| DataError::Idx {
@@ -83,7 +86,7 @@ pub(super) fn read(
         })?;
         digits.labels.iter_mut().for_each(|label| *label -= first);
     }
-    Ok((Arc::new(train), Arc::new(test), names))
+    Ok(ImageSet { train: Arc::new(train), test: Arc::new(test), class_names })
 }
 
 /// Reads a file of images and one of labels that belong together.
@@ -112,7 +115,7 @@ fn pair(
             remedy: remedy(),
         });
     }
-    let files = [record(image_path)?, record(label_path)?];
+    let files = [FileRecord::of(image_path)?, FileRecord::of(label_path)?];
     let mut warnings = Vec::new();
     for (file, known, ignored) in
         [(&files[0], images, parsed_images.ignored), (&files[1], labels, parsed_labels.ignored)]
@@ -152,11 +155,6 @@ fn transpose(images: &mut Images) {
 
 fn open(path: &Path) -> Result<File, DataError> {
     File::open(path).map_err(DataError::io("open", path))
-}
-
-fn record(path: PathBuf) -> Result<FileRecord, DataError> {
-    let (sha256, bytes) = sha256_of(&path)?;
-    Ok(FileRecord { path, sha256, bytes })
 }
 
 /// Another content than the published is worth a warning only: the file has just proved to be

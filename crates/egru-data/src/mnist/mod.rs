@@ -25,13 +25,13 @@ use crate::{
     config::DatasetConfig,
     dataset::{SequenceDataset, check_index},
     error::DataError,
-    random::{Draw, permutation, stream},
+    random::Draw,
     sample::{Sample, Spec, Target},
     scan::{Permutation, Scan, ScanBy},
-    splits::Splits,
+    splits::{Splits, hold_out},
 };
 
-use files::Digits;
+use files::{Digits, ImageSet};
 pub use variant::Variant;
 
 /// Settings of sequential MNIST. The default is the paper's: pixel by pixel, 20 % held out.
@@ -79,7 +79,8 @@ impl DatasetConfig for SmnistConfig {
         let info = self.info()?;
         let root = info.require_root(root)?;
         let own = !self.folder.is_empty() && self.variant == Variant::Mnist;
-        let (train, test, names) = files::read(&info, root, (!own).then_some(self.variant))?;
+        let ImageSet { train, test, class_names } =
+            files::read(&info, root, (!own).then_some(self.variant))?;
         let [rows, columns] = train.size();
         let scan = Scan::new(self.by, self.permutation, rows, columns)?;
         let (fitted, held_out) = hold_out(train.images.count, self.valid_fraction, seed)?;
@@ -90,7 +91,8 @@ impl DatasetConfig for SmnistConfig {
             Variant::Mnist => Self::NAME,
             variant => variant.name(),
         };
-        let (spec, names) = (scan.spec(name, names.len()), Arc::<[String]>::from(names));
+        let (spec, names) =
+            (scan.spec(name, class_names.len()), Arc::<[String]>::from(class_names));
 
         let sequences = |digits: &Arc<Digits>, indices| -> Arc<dyn SequenceDataset> {
             let (digits, scan) = (digits.clone(), scan.clone());
@@ -138,23 +140,6 @@ impl SmnistConfig {
     }
 }
 
-/// Splits `0..count` at random: (the rest, `fraction` of it).
-fn hold_out(count: usize, fraction: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let held_out = (count as f64 * fraction).round() as usize;
-    if !(fraction > 0.0 && fraction < 1.0) || held_out == 0 || held_out >= count {
-        return Err(DataError::Config {
-            field: "data.valid_fraction",
-            value: fraction.to_string(),
-            problem: format!(
-                "of {count} training samples at least one must be held out and at least one must stay; the paper's value is 0.2"
-            ),
-        });
-    }
-    let mut train = permutation(count, &mut stream(b"held-out", seed, 0, 0));
-    let valid = train.split_off(count - held_out);
-    Ok((train, valid))
-}
-
 /// Some of the digits, as sequences.
 struct DigitSequences {
     digits: Arc<Digits>,
@@ -187,29 +172,5 @@ impl SequenceDataset for DigitSequences {
 
     fn class_names(&self) -> Option<Vec<String>> {
         Some(self.names.to_vec())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_held_out_part_is_drawn_by_the_seed_and_disjoint() {
-        let (train, valid) = hold_out(60_000, 0.2, 1).unwrap();
-        assert_eq!((train.len(), valid.len()), (48_000, 12_000));
-        let mut all = [train, valid.clone()].concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..60_000).collect::<Vec<_>>());
-        assert_eq!(hold_out(60_000, 0.2, 1).unwrap().1, valid);
-        assert_ne!(hold_out(60_000, 0.2, 2).unwrap().1, valid);
-    }
-
-    #[test]
-    fn fractions_that_leave_a_part_empty_are_refused() {
-        for fraction in [0.0, 1.0, -0.5, 0.01, f64::NAN] {
-            let error = hold_out(10, fraction, 1).unwrap_err();
-            assert!(error.to_string().starts_with("data.valid_fraction"), "{error}");
-        }
     }
 }
