@@ -51,11 +51,14 @@ fn missing_files_are_told_with_a_remedy() {
     assert!(error.contains("--offline") && error.contains("place by hand"), "{error}");
     let error = fails(&[&["train", "smnist-small", "--offline"], &data[..]].concat(), 1);
     assert!(error.contains("train-images") && error.contains("data fetch mnist"), "{error}");
+    // Where it was looked for, under this folder.
+    let raw = root.path().join("MNIST/raw/train-images-idx3-ubyte");
+    assert!(error.contains("Looked for:") && error.contains(arg(&raw)), "{error}");
     let error = fails(&["train", "smnist-small"], 1);
     assert!(error.contains("--data DIR") && error.contains("EGRU_DATA"), "{error}");
 }
 
-/// The four files of MNIST, made up: `train` and `test` images of 28 x 28, labels of the given counts.
+/// The four files of MNIST, made up: images of 28 x 28 to train and to test on, labels of the given counts.
 fn mnist(root: &Path, images: u32, labels: u32) {
     let folder = root.join("mnist");
     std::fs::create_dir_all(&folder).unwrap();
@@ -73,11 +76,16 @@ fn mnist(root: &Path, images: u32, labels: u32) {
 
 #[track_caller]
 fn training_fails(root: &Path) -> String {
+    training_of(root, &[])
+}
+
+/// The error of training with more arguments, which must not leave a run.
+#[track_caller]
+fn training_of(root: &Path, more: &[&str]) -> String {
     let runs = tempfile::tempdir().unwrap();
-    let error = fails(
-        &["train", "smnist-small", "--offline", "--data", arg(root), "--runs", arg(runs.path())],
-        1,
-    );
+    let train =
+        ["train", "smnist-small", "--offline", "--data", arg(root), "--runs", arg(runs.path())];
+    let error = fails(&[&train[..], more].concat(), 1);
     assert!(std::fs::read_dir(runs.path()).unwrap().next().is_none(), "no run without data");
     error
 }
@@ -101,6 +109,10 @@ fn broken_files_are_named() {
     std::fs::write(&images, &other).unwrap();
     let error = training_fails(root.path());
     assert!(error.contains("magic"), "{error}");
+
+    std::fs::write(&images, "<!DOCTYPE html>\n<html>").unwrap();
+    let error = training_fails(root.path());
+    assert!(error.contains("train-images-idx3-ubyte: it is an HTML page"), "{error}");
 
     std::fs::write(&images, b"\x1f\x8bnot gzip at all").unwrap();
     let error = training_fails(root.path());
@@ -137,4 +149,34 @@ fn files_that_are_not_the_published_ones_are_told_and_kept() {
         error.contains("train-images-idx3-ubyte") && error.contains("the same data"),
         "{error}"
     );
+}
+
+/// Train 28 x 28 and test 32 x 32 images: by pixel the network would read both, at two lengths.
+#[test]
+fn images_of_two_sizes_are_refused_before_the_first_step() {
+    let root = tempfile::tempdir().unwrap();
+    mnist(root.path(), 10, 10);
+    let images = root.path().join("mnist/t10k-images-idx3-ubyte");
+    let header = [0x803, 10, 32, 32].map(u32::to_be_bytes).concat();
+    std::fs::write(&images, [header, vec![7; 10 * 32 * 32]].concat()).unwrap();
+    for by in ["pixel", "row"] {
+        let error = training_of(root.path(), &["--set", &format!("data.by={by}")]);
+        assert!(error.contains("train-images-idx3-ubyte holds images of 28x28"), "{error}");
+        assert!(error.contains("t10k-images-idx3-ubyte holds images of 32x32"), "{error}");
+    }
+}
+
+#[test]
+fn a_persons_own_files_are_not_replaced_unless_told_to() {
+    let root = tempfile::tempdir().unwrap();
+    mnist(root.path(), 10, 10);
+    let fetch = ["data", "fetch", "mnist", "--offline", "--data", arg(root.path())];
+    let error = fails(&fetch, 1);
+    assert!(error.contains("may be your own") && error.contains("`--force`"), "{error}");
+    // Told to, it would fetch.
+    let error = fails(&[&fetch[..], &["--force"]].concat(), 1);
+    assert!(error.contains("train-images-idx3-ubyte.gz is corrupt"), "{error}");
+    // As a set of its own, it is nobody's business what the files are.
+    let shown = json(&["data", "show", "smnist-small", "--data", arg(root.path())]);
+    assert_eq!(shown["samples"]["test"], 10);
 }

@@ -308,6 +308,9 @@ pub(crate) enum DataCommand {
         /// Never use the network: say where to put the files instead.
         #[arg(long)]
         offline: bool,
+        /// Replace files that are there and are not the published ones.
+        #[arg(long)]
+        force: bool,
     },
     /// Compare the files of a data set with their published sizes and checksums.
     Verify {

@@ -133,23 +133,26 @@ fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
     if let Some(BenchError::NothingToCompare) = error.downcast_ref() {
         return Some(format!("\n`{program} bench --out FILE.jsonl` measures."));
     }
-    let offline = |error: &FetchError| {
-        matches!(error, FetchError::Offline { .. })
-            .then(|| "\nWithout --offline this program fetches them.".to_owned())
+    let fetching = |error: &FetchError| match error {
+        FetchError::Offline { .. } => {
+            Some("\nWithout --offline this program fetches them.".to_owned())
+        }
+        FetchError::Differs { .. } => Some(" (`--force`)".to_owned()),
+        _ => None,
     };
     let data = error.chain().find_map(|cause| match cause.downcast_ref() {
         Some(TrainError::Data(data)) => Some(data.as_ref()),
         _ => cause.downcast_ref::<DataError>(),
     });
     match data {
-        Some(DataError::Fetch(error)) => offline(error),
+        Some(DataError::Fetch(error)) => fetching(error),
         Some(data) => data.cured_by_fetching().map(|dataset| {
             format!(
                 "\nFiles are looked for in the folder given by --data DIR or EGRU_DATA. `{program} data fetch {dataset}` downloads \
                  them, `{program} data verify {dataset}` compares those there are with the published ones."
             )
         }),
-        None => error.chain().find_map(|cause| offline(cause.downcast_ref()?)),
+        None => error.chain().find_map(|cause| fetching(cause.downcast_ref()?)),
     }
 }
 

@@ -9,17 +9,13 @@
 //! ```
 
 use std::{
-    fmt::Write,
-    path::{Component, Path, PathBuf},
+    path::{Component, Path},
     sync::LazyLock,
 };
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::error::DataError;
-
-/// Name of MNIST in the catalogue.
-pub const MNIST: &str = "mnist";
 
 /// One data set of the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +34,13 @@ pub struct DatasetInfo {
     pub licence: String,
     /// The publication to cite.
     pub citation: String,
+    /// Folders under the data root in which its files are looked for after its own, such as
+    /// `MNIST/raw`, where another program puts them; `.` is the data root itself.
+    #[serde(default = "the_root", deserialize_with = "folders_inside")]
+    pub folders: Vec<String>,
+    /// Where its files come from, in a sentence, if they have no addresses of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
     /// Its files; none if it is generated.
     #[serde(default)]
     pub files: Vec<FileInfo>,
@@ -50,11 +53,14 @@ pub struct FileInfo {
     /// File name.
     #[serde(deserialize_with = "plain_name")]
     pub name: String,
-    /// SHA-256 in lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal; empty if it is not known.
+    #[serde(default)]
     pub sha256: String,
-    /// Size.
+    /// Size; 0 if it is not known.
+    #[serde(default)]
     pub bytes: u64,
     /// Where to fetch it, in order of preference.
+    #[serde(default)]
     pub urls: Vec<String>,
     /// The same file decompressed, which is as good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +77,8 @@ pub struct PlainFile {
     /// File name.
     #[serde(deserialize_with = "plain_name")]
     pub name: String,
-    /// SHA-256 in lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal; empty if it is not known.
+    #[serde(default)]
     pub sha256: String,
     /// Size.
     pub bytes: u64,
@@ -93,15 +100,38 @@ pub struct Unpack {
 /// folder. Of any system: what is a path on one of them is refused on all.
 fn plain_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
-    let mut parts = Path::new(&name).components();
-    let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None)
-        if part == name.as_str());
-    if plain && !name.contains(['/', '\\', ':', '\0']) {
+    if is_plain(&name) {
         return Ok(name);
     }
     Err(D::Error::custom(format!(
         "`{name}` is not the plain name of a file or folder: use one without `/`, `\\`, `:` or `..`"
     )))
+}
+
+fn is_plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None)
+        if part == name);
+    plain && !name.contains(['/', '\\', ':', '\0'])
+}
+
+/// Whether `folder` is `.` or plain names with `/` between them.
+pub(crate) fn is_inside(folder: &str) -> bool {
+    folder == "." || folder.split('/').all(is_plain)
+}
+
+fn the_root() -> Vec<String> {
+    vec![".".to_owned()]
+}
+
+fn folders_inside<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let folders = Vec::<String>::deserialize(deserializer)?;
+    match folders.iter().find(|folder| !is_inside(folder)) {
+        None => Ok(folders),
+        Some(folder) => Err(D::Error::custom(format!(
+            "`{folder}` is not a folder below the data folder: use plain names with `/` between them"
+        ))),
+    }
 }
 
 /// Every known data set, in the manifest's order.
@@ -144,85 +174,4 @@ pub fn find(name: &str) -> Result<&'static DatasetInfo, DataError> {
             all.iter().map(|info| info.name.as_str()).collect::<Vec<_>>().join(", ")
         ),
     })
-}
-
-impl DatasetInfo {
-    /// Whether it is made by this program instead of read from files.
-    pub fn is_generated(&self) -> bool {
-        self.files.is_empty()
-    }
-
-    /// The folder of its files under the data root.
-    pub fn folder(&self, root: &Path) -> PathBuf {
-        root.join(&self.name)
-    }
-
-    /// Every path at which `file` is accepted, best first: in the set's folder, then directly under
-    /// the root; as published, then decompressed.
-    pub fn candidates(&self, file: &FileInfo, root: &Path) -> Vec<PathBuf> {
-        let names = || std::iter::once(&file.name).chain(file.plain.as_ref().map(|p| &p.name));
-        let folders = [self.folder(root), root.to_path_buf()];
-        folders.iter().flat_map(|folder| names().map(|name| folder.join(name))).collect()
-    }
-
-    /// Where `file` is, if it is there.
-    pub fn locate(&self, file: &FileInfo, root: &Path) -> Option<PathBuf> {
-        self.candidates(file, root).into_iter().find(|path| path.is_file())
-    }
-
-    /// Where the file is whose name starts with `name`.
-    ///
-    /// # Errors
-    /// [`DataError::Missing`], with every place looked in and how to get it.
-    pub(crate) fn find(&self, name: &str, root: &Path) -> Result<PathBuf, DataError> {
-        let file = self.files.iter().find(|file| file.name.starts_with(name));
-        file.and_then(|file| self.locate(file, root)).ok_or_else(|| DataError::Missing {
-            dataset: self.name.clone(),
-            file: file.map_or(name, |file| &file.name).to_owned(),
-            looked_for: file.map(|file| self.candidates(file, root)).unwrap_or_default(),
-            remedy: self.placement(Some(root)),
-        })
-    }
-
-    /// The data root, which a set of files cannot do without.
-    ///
-    /// # Errors
-    /// [`DataError::NoRoot`], with how to get the files.
-    pub fn require_root<'a>(&self, root: Option<&'a Path>) -> Result<&'a Path, DataError> {
-        root.ok_or_else(|| DataError::NoRoot {
-            dataset: self.name.clone(),
-            remedy: self.placement(None),
-        })
-    }
-
-    /// How to get the files by hand, for people. `root` is the data folder, if one is known.
-    pub fn placement(&self, root: Option<&Path>) -> String {
-        if self.is_generated() {
-            return format!("`{}` is generated: there is nothing to fetch.", self.name);
-        }
-        let root = root.unwrap_or(Path::new("DIR"));
-        let folder = self.folder(root);
-        let mut text =
-            format!("Fetch `{}` into {}, or place by hand:", self.name, folder.display());
-        for file in &self.files {
-            let path = folder.join(&file.name);
-            let url = file.urls.first().map_or("(no public address)", String::as_str);
-            // Writing to a String cannot fail.
-            let _ = write!(
-                text,
-                "\n  {url}\n    as {} ({} bytes, sha256 {})",
-                path.display(),
-                file.bytes,
-                file.sha256
-            );
-        }
-        text
-    }
-
-    /// Whether one of the published files, as published or decompressed, has this checksum.
-    pub(crate) fn knows(&self, sha256: &str) -> bool {
-        self.files.iter().any(|file| {
-            file.sha256 == sha256 || file.plain.as_ref().is_some_and(|plain| plain.sha256 == sha256)
-        })
-    }
 }

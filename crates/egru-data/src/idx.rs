@@ -8,7 +8,8 @@
 //! | then | one byte a pixel, row-major | one byte a label |
 //!
 //! Nothing is believed before it is checked: no more is allocated or decompressed than the header
-//! announces, no more than [`MAX_BYTES`] may be announced, and a byte too many is an error.
+//! announces, no more than [`MAX_BYTES`] may be announced, and a byte too many is an error. Behind gzip
+//! data zeros are ignored, and anything else is too, as [`Parsed::ignored`] tells.
 //!
 //! ```
 //! let file = [0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1];
@@ -18,17 +19,16 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use flate2::read::MultiGzDecoder;
+use crate::container::{Contents, START, foreign};
 
-/// The largest body that is read: five times that of MNIST's training images.
-pub const MAX_BYTES: usize = 256 << 20;
+/// The largest body that is read: twice that of EMNIST's training images.
+pub const MAX_BYTES: usize = 1 << 30;
 
 /// The largest image side that is read.
 pub const MAX_SIDE: u32 = 4096;
 
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What is wrong with an IDX file.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum IdxError {
         /// What this one starts with.
         found: u32,
     },
+    /// Something else lies under the file's name.
+    #[error("it is {0}")]
+    Foreign(&'static str),
     /// The file ends too early.
     #[error("truncated: {part} needs {needed} bytes and the file ends after {found}")]
     Truncated {
@@ -72,14 +75,16 @@ pub enum IdxError {
         announced: usize,
     },
     /// A label names no class.
-    #[error("label {value} at position {index}, where labels are 0 to {}", classes - 1)]
+    #[error("label {value} at position {index}, where labels are {lowest} to {highest}")]
     Label {
         /// Its position.
         index: usize,
         /// The label.
         value: u8,
-        /// Number of classes.
-        classes: u8,
+        /// The label of the first class.
+        lowest: u8,
+        /// The label of the last class.
+        highest: u8,
     },
     /// The gzip stream is damaged.
     #[error("damaged gzip data: {0}")]
@@ -110,12 +115,39 @@ pub struct Images {
     pub pixels: Vec<u8>,
 }
 
+/// What was read of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed<T> {
+    /// What it holds.
+    pub items: T,
+    /// Whether bytes other than zeros follow its gzip data. `gzip` warns of them, too.
+    pub ignored: bool,
+}
+
 /// Reads an image file, plain or gzip, to its end.
 ///
 /// # Errors
 /// Any [`IdxError`] but [`IdxError::Label`].
 pub fn read_images(reader: impl Read) -> Result<Images, IdxError> {
-    let mut reader = decompressed(reader)?;
+    images(reader).map(|parsed| parsed.items)
+}
+
+/// Reads a label file, plain or gzip, to its end. Labels are below `classes`.
+///
+/// # Errors
+/// Any [`IdxError`].
+pub fn read_labels(reader: impl Read, classes: u8) -> Result<Vec<u8>, IdxError> {
+    let labels = labels(reader)?.items;
+    check_labels(&labels, 0, classes.saturating_sub(1))?;
+    Ok(labels)
+}
+
+/// As [`read_images`], and tells what was ignored.
+///
+/// # Errors
+/// Any [`IdxError`] but [`IdxError::Label`].
+pub fn images(reader: impl Read) -> Result<Parsed<Images>, IdxError> {
+    let mut reader = Contents::new(reader).map_err(IdxError::Read)?;
     let [count, rows, columns] = header(&mut reader, IMAGES)?;
     non_zero("images", count)?;
     for (what, side) in [("rows", rows), ("columns", columns)] {
@@ -124,31 +156,29 @@ pub fn read_images(reader: impl Read) -> Result<Images, IdxError> {
     }
     let bytes = u64::from(count) * u64::from(rows) * u64::from(columns);
     let pixels = body(&mut reader, bytes)?;
-    Ok(Images { count: count as usize, rows: rows as usize, columns: columns as usize, pixels })
+    let items =
+        Images { count: count as usize, rows: rows as usize, columns: columns as usize, pixels };
+    Ok(Parsed { items, ignored: reader.ignored() })
 }
 
-/// Reads a label file, plain or gzip, to its end. Labels are below `classes`.
+/// Reads a label file, plain or gzip, to its end, whatever the labels.
 ///
 /// # Errors
-/// Any [`IdxError`].
-pub fn read_labels(reader: impl Read, classes: u8) -> Result<Vec<u8>, IdxError> {
-    let mut reader = decompressed(reader)?;
+/// Any [`IdxError`] but [`IdxError::Label`].
+pub fn labels(reader: impl Read) -> Result<Parsed<Vec<u8>>, IdxError> {
+    let mut reader = Contents::new(reader).map_err(IdxError::Read)?;
     let [count] = header(&mut reader, LABELS)?;
     non_zero("labels", count)?;
-    let labels = body(&mut reader, count.into())?;
-    match labels.iter().position(|&label| label >= classes) {
-        Some(index) => Err(IdxError::Label { index, value: labels[index], classes }),
-        None => Ok(labels),
-    }
+    let items = body(&mut reader, count.into())?;
+    Ok(Parsed { items, ignored: reader.ignored() })
 }
 
-/// Looks at the first two bytes to tell gzip from plain.
-fn decompressed<'a>(mut reader: impl Read + 'a) -> Result<Box<dyn Read + 'a>, IdxError> {
-    let mut start = Vec::with_capacity(GZIP.len());
-    reader.by_ref().take(GZIP.len() as u64).read_to_end(&mut start).map_err(IdxError::Read)?;
-    let gzip = start == GZIP;
-    let whole = io::Cursor::new(start).chain(reader);
-    Ok(if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+/// [`IdxError::Label`] for the first that is not `lowest` to `highest`.
+pub(crate) fn check_labels(labels: &[u8], lowest: u8, highest: u8) -> Result<(), IdxError> {
+    match labels.iter().position(|label| !(lowest..=highest).contains(label)) {
+        Some(index) => Err(IdxError::Label { index, value: labels[index], lowest, highest }),
+        None => Ok(()),
+    }
 }
 
 /// The magic number, which is checked, and the `N` sizes after it.
@@ -157,7 +187,14 @@ fn header<const N: usize>(reader: &mut dyn Read, expected: u32) -> Result<[u32; 
     let mut words = bytes.chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
     // The magic number first: of a short file of another kind, the kind is the better message.
     match words.next() {
-        Some(found) if found != expected => return Err(IdxError::Magic { expected, found }),
+        Some(found) if found != expected => {
+            let mut start = bytes.clone();
+            start.extend(read_up_to(reader, START)?);
+            return Err(match foreign(&start) {
+                Some(what) => IdxError::Foreign(what),
+                None => IdxError::Magic { expected, found },
+            });
+        }
         _ if bytes.len() < 4 + 4 * N => {
             let (needed, found) = (4 + 4 * N, bytes.len());
             return Err(IdxError::Truncated { part: "header", needed, found });

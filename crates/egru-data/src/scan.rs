@@ -110,13 +110,13 @@ impl Scan {
         self.layout
     }
 
-    /// The spec of a data set of digit images read this way.
-    pub(crate) fn digits_spec(&self, name: &str) -> Spec {
+    /// The spec of a data set of images of `classes` classes read this way.
+    pub(crate) fn spec(&self, name: &str, classes: usize) -> Spec {
         Spec {
             name: format!("{name} {}", self.name),
             steps: self.steps,
             layout: self.layout,
-            output: Output::Class { classes: 10 },
+            output: Output::Class { classes },
         }
     }
 }

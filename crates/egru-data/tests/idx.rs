@@ -37,8 +37,23 @@ fn a_label_file_in_place_of_images_is_recognised() {
     let error = idx::read_images(&labels_file(1, &[0])[..]).unwrap_err();
     assert!(matches!(error, IdxError::Magic { expected: 0x803, found: 0x801 }));
     assert!(error.to_string().ends_with("this is a label file"), "{error}");
-    let error = idx::read_labels(&b"<html>404"[..], 10).unwrap_err();
+    let error = idx::read_labels(&b"0123456789"[..], 10).unwrap_err();
     assert!(error.to_string().ends_with("not an IDX file of bytes"), "{error}");
+}
+
+#[test]
+fn what_lies_in_place_of_a_file_is_named() {
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 9912422\n";
+    let page = b"<!DOCTYPE html>\n<html><title>404</title></html>\n";
+    for (file, word) in [(&pointer[..], "Git LFS"), (page, "HTML"), (b"PK\x03\x04 and on", "zip")] {
+        for file in [file.to_vec(), gzip(file)] {
+            let images = idx::read_images(&file[..]).unwrap_err();
+            let labels = idx::read_labels(&file[..], 10).unwrap_err();
+            for error in [images, labels] {
+                assert!(matches!(error, IdxError::Foreign(what) if what.contains(word)), "{error}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -88,8 +103,19 @@ fn trailing_data_is_refused() {
     let file = labels_file(2, &[1, 2, 3]);
     assert!(matches!(idx::read_labels(&file[..], 10), Err(IdxError::Trailing { announced: 2 })));
     assert!(matches!(idx::read_labels(&gzip(&file)[..], 10), Err(IdxError::Trailing { .. })));
-    let after_the_stream = [gzip(&labels_file(2, &[1, 2])), b"junk".to_vec()].concat();
-    assert!(idx::read_labels(&after_the_stream[..], 10).is_err());
+    let streams = [gzip(&labels_file(2, &[1, 2])), gzip(&[3])].concat();
+    assert!(matches!(idx::read_labels(&streams[..], 10), Err(IdxError::Trailing { .. })));
+}
+
+/// As the program `gzip` does.
+#[test]
+fn behind_gzip_data_zeros_are_ignored_and_other_bytes_are_told() {
+    let zipped = gzip(&labels_file(2, &[1, 2]));
+    for (behind, ignored) in [(vec![], false), (vec![0; 1000], false), (b"junk".to_vec(), true)] {
+        let file = [zipped.clone(), behind].concat();
+        let expected = idx::Parsed { items: vec![1, 2], ignored };
+        assert_eq!(idx::labels(&file[..]).unwrap(), expected);
+    }
 }
 
 #[test]

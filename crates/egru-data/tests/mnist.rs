@@ -10,7 +10,7 @@ use egru_data::{
     fetch::{FetchError, FetchOptions, FetchPolicy, Silent},
     glyphs::GlyphsConfig,
     idx,
-    mnist::SmnistConfig,
+    mnist::{SmnistConfig, Variant},
     scan::{Permutation, ScanBy},
 };
 
@@ -125,6 +125,158 @@ fn files_directly_under_the_root_are_found() {
     assert_eq!(load(root.path()).unwrap().test.len(), 10);
 }
 
+/// The fixtures where `place` says, by name as published without `.gz`; unpacked, or as they are.
+fn placed(unpacked: bool, place: impl Fn(&str) -> String) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(fixtures().join("mnist")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let (stem, gz) = name.strip_suffix(".gz").map_or((name, ""), |stem| (stem, ".gz"));
+        let unpack = unpacked && !gz.is_empty();
+        let to = root.path().join(place(stem) + if unpack { "" } else { gz });
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        if unpack {
+            let mut from = flate2::read::GzDecoder::new(fs::File::open(&path).unwrap());
+            std::io::copy(&mut from, &mut fs::File::create(to).unwrap()).unwrap();
+        } else {
+            fs::copy(&path, to).unwrap();
+        }
+    }
+    root
+}
+
+/// Where other programs put the files.
+#[test]
+fn the_files_are_found_where_people_have_them() {
+    let dotted = |name: &str| name.replace("-idx", ".idx");
+    for root in [
+        placed(false, |name| format!("mnist/{}", dotted(name))),
+        placed(true, dotted),
+        placed(false, |name| format!("MNIST/raw/{name}")),
+        placed(true, |name| format!("{name}/{name}")),
+        placed(true, |name| format!("mnist/{name}/{}", dotted(name))),
+    ] {
+        let splits = load(root.path()).unwrap();
+        assert_eq!((splits.train.len(), splits.test.len()), (16, 10), "{splits:?}");
+    }
+}
+
+/// Fixtures as the variant's files: labels moved by `first`, images transposed where it says so.
+fn variant_files(variant: Variant, first: u8, transposed: bool) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join(variant.name());
+    fs::create_dir_all(&folder).unwrap();
+    let info = egru_data::catalogue::find(variant.name()).unwrap();
+    let [train, test] = [("train", true), ("t10k", false)].map(|(part, gz)| {
+        let open = |kind| {
+            let name = format!("mnist/{part}-{kind}-ubyte{}", if gz { ".gz" } else { "" });
+            fs::File::open(fixtures().join(name)).unwrap()
+        };
+        let mut images = idx::read_images(open("images-idx3")).unwrap();
+        for image in images.pixels.chunks_exact_mut(784).filter(|_| transposed) {
+            let upright = image.to_vec();
+            (0..784).for_each(|at| image[at] = upright[at % 28 * 28 + at / 28]);
+        }
+        let labels = idx::read_labels(open("labels-idx1"), 10).unwrap();
+        let header = [0x803, images.count as u32, 28, 28].map(u32::to_be_bytes).concat();
+        let images = [header, images.pixels].concat();
+        let header = [0x801, labels.len() as u32].map(u32::to_be_bytes).concat();
+        let labels = labels.iter().map(|label| label + first);
+        [images, header.into_iter().chain(labels).collect()]
+    });
+    for (file, bytes) in info.files.iter().zip(train.into_iter().chain(test)) {
+        fs::write(folder.join(file.name.trim_end_matches(".gz")), bytes).unwrap();
+    }
+    root
+}
+
+#[test]
+fn letters_are_counted_from_0_and_stand_upright() {
+    let root = variant_files(Variant::EmnistLetters, 1, true);
+    let config = SmnistConfig { variant: Variant::EmnistLetters, ..Default::default() };
+    let letters = config.load(Some(root.path()), 1).unwrap();
+    let digits = load(&fixtures()).unwrap();
+    let spec = letters.train.spec().to_string();
+    assert_eq!(spec, "emnist-letters by pixel: 784 steps x 1 channels -> one of 26 classes");
+    assert_eq!(letters.train.class_names().unwrap()[3], "D");
+    // Of the decompressed files no checksum is known.
+    assert!(letters.warnings.is_empty(), "{:?}", letters.warnings);
+    for split in [egru_data::Split::Train, egru_data::Split::Valid, egru_data::Split::Test] {
+        let (letters, digits) = (letters.get(split), digits.get(split));
+        assert_eq!(letters.len(), digits.len());
+        for index in 0..letters.len() {
+            assert_eq!(letters.sample(index, None).unwrap(), digits.sample(index, None).unwrap());
+        }
+    }
+    let error = SmnistConfig { variant: Variant::EmnistLetters, ..Default::default() }
+        .load(Some(&fixtures()), 1)
+        .unwrap_err();
+    assert_eq!(error.cured_by_fetching(), None);
+    assert!(error.to_string().contains("emnist-letters-train-images-idx3-ubyte"), "{error}");
+    assert!(error.to_string().contains("gzip.zip"), "{error}");
+}
+
+#[test]
+fn a_published_set_refuses_labels_that_it_does_not_have() {
+    let root = variant_files(Variant::Mnist, 4, false);
+    let message = load(root.path()).unwrap_err().to_string();
+    for part in ["labels are 0 to 9", "data.variant", "data.folder", "labels-idx1-ubyte: label 1"] {
+        assert!(message.contains(part), "{message}");
+    }
+    // MNIST itself does not pass for another set that has files of the same names.
+    let config = SmnistConfig { variant: Variant::FashionMnist, ..Default::default() };
+    let error = config.load(Some(copy_of_fixtures().path()), 1).unwrap_err();
+    assert!(matches!(error, DataError::Missing { .. }), "{error}");
+    assert_eq!(error.cured_by_fetching(), Some("fashion-mnist"));
+}
+
+#[test]
+fn a_folder_of_ones_own_has_the_classes_of_its_labels_and_is_never_fetched() {
+    let own = |folder: &str| SmnistConfig { folder: folder.to_owned(), ..Default::default() };
+    for (first, expected) in [(0, "0"), (1, "1")] {
+        let root = variant_files(Variant::Mnist, first, false);
+        fs::rename(root.path().join("mnist"), root.path().join("mine")).unwrap();
+        let splits = own("mine").load(Some(root.path()), 1).unwrap();
+        assert!(splits.warnings.is_empty(), "{:?}", splits.warnings);
+        assert_eq!(splits.train.class_names().unwrap()[0], expected);
+        let digits = load(&fixtures()).unwrap();
+        assert_eq!(splits.train.spec(), digits.train.spec());
+        assert_eq!(splits.train.sample(3, None).unwrap(), digits.train.sample(3, None).unwrap());
+    }
+    assert!(own("mine").files().unwrap().is_none());
+    let error = own("mine").load(Some(&fixtures()), 1).unwrap_err();
+    assert!(error.to_string().contains("/mine/train-images.idx3-ubyte"), "{error}");
+    assert_eq!(error.cured_by_fetching(), None);
+    assert_eq!(own(".").load(Some(copy_of_fixtures().path()), 1).unwrap().test.len(), 10);
+    for folder in ["..", "/etc", "a/../.."] {
+        let error = own(folder).load(Some(&fixtures()), 1).unwrap_err();
+        assert!(error.to_string().starts_with("data.folder"), "{error}");
+    }
+}
+
+#[test]
+fn what_follows_gzip_data_is_read_over_with_a_warning() {
+    use std::io::Write;
+    let root = copy_of_fixtures();
+    let path = root.path().join("train-labels-idx1-ubyte.gz");
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(&[0; 100]).unwrap();
+    assert_eq!(load(root.path()).unwrap().warnings.len(), 4);
+    file.write_all(b"signed by me").unwrap();
+    let warnings = load(root.path()).unwrap().warnings;
+    assert_eq!(warnings.len(), 5);
+    assert_eq!(warnings[2], format!("{}: what follows its gzip data is ignored", path.display()));
+}
+
+#[test]
+fn a_page_in_place_of_a_file_is_named() {
+    let root = copy_of_fixtures();
+    let path = root.path().join("train-images-idx3-ubyte.gz");
+    fs::write(&path, "<html><body>Sign in</body></html>").unwrap();
+    let message = load(root.path()).unwrap_err().to_string();
+    assert!(message.starts_with(&format!("{}: it is an HTML page", path.display())), "{message}");
+}
+
 #[test]
 fn without_a_root_the_error_says_to_name_one_and_how_to_get_the_files() {
     let error = SmnistConfig::default().load(None, 1).unwrap_err();
@@ -210,6 +362,10 @@ fn loading_fetches_only_what_is_missing_and_only_if_allowed() {
     let root = tempfile::tempdir().unwrap();
     let error = config.load_with(Some(root.path()), 1, offline).unwrap_err();
     assert!(matches!(error, DataError::Fetch(FetchError::Offline { .. })), "{error}");
+    for place in ["mnist/train-images-idx3-ubyte.gz", "MNIST/raw/train-images.idx3-ubyte"] {
+        let place = root.path().join(place);
+        assert!(error.to_string().contains(place.to_str().unwrap()), "{error}");
+    }
     let error = config.load_with(Some(root.path()), 1, FetchPolicy::Never).unwrap_err();
     assert!(matches!(error, DataError::Missing { .. }), "{error}");
 }
@@ -238,6 +394,16 @@ fn the_real_files_are_those_published() {
     let file = fs::File::open(root.join("mnist/t10k-images-idx3-ubyte.gz")).unwrap();
     let images = idx::read_images(file).unwrap();
     assert!(splits.warnings.is_empty());
+    // Decompressed under the name of the compressed file, it is the same.
+    let copy = tempfile::tempdir().unwrap();
+    for file in &info.files {
+        fs::copy(root.join("mnist").join(&file.name), copy.path().join(&file.name)).unwrap();
+    }
+    let header = [0x803, 10_000, 28, 28].map(u32::to_be_bytes).concat();
+    let plain = [header, images.pixels.clone()].concat();
+    fs::write(copy.path().join("t10k-images-idx3-ubyte.gz"), plain).unwrap();
+    assert!(egru_data::fetch::verify(info, copy.path()).unwrap().all_ok());
+    assert!(load(copy.path()).unwrap().warnings.is_empty());
     let first: Vec<f32> = images.pixels[..784].iter().map(|&p| f32::from(p) / 255.0).collect();
     assert_eq!(splits.test.sample(0, None).unwrap().inputs.values().unwrap(), first);
 }

@@ -18,8 +18,8 @@ use crate::table::list;
 pub(crate) fn run(context: &Context<'_>, command: &DataCommand) -> Outcome {
     match command {
         DataCommand::List => list_all(context),
-        DataCommand::Fetch { name, data, offline } => {
-            fetch_one(context, name, data.folder(), *offline)
+        DataCommand::Fetch { name, data, offline, force } => {
+            fetch_one(context, name, data.folder(), *offline, *force)
         }
         DataCommand::Verify { name, data } => verify(context, name.as_deref(), data.folder()),
         DataCommand::Show { name, sample, seed, data } => {
@@ -33,9 +33,12 @@ fn list_all(context: &Context<'_>) -> Outcome {
         let files = match info.files.as_slice() {
             [] => "generated, no file needed".to_owned(),
             files => {
-                let bytes: u64 = files.iter().map(|file| file.bytes).sum();
                 let place = info.folder(Path::new("DATA"));
-                format!("{} files, {} bytes, in {}", files.len(), bytes, place.display())
+                let size = match files.iter().map(|file| file.bytes).sum() {
+                    0 => "placed by hand".to_owned(),
+                    bytes => format!("{bytes} bytes"),
+                };
+                format!("{} files, {size}, in {}", files.len(), place.display())
             }
         };
         context.out.say(format!("{}: {}", info.name, info.title));
@@ -53,7 +56,13 @@ fn list_all(context: &Context<'_>) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn fetch_one(context: &Context<'_>, name: &str, root: Option<&Path>, offline: bool) -> Outcome {
+fn fetch_one(
+    context: &Context<'_>,
+    name: &str,
+    root: Option<&Path>,
+    offline: bool,
+    force: bool,
+) -> Outcome {
     let info = catalogue::find(name)?;
     let files = if info.is_generated() {
         context.out.say(info.placement(root));
@@ -61,7 +70,8 @@ fn fetch_one(context: &Context<'_>, name: &str, root: Option<&Path>, offline: bo
     } else {
         let progress = FetchProgress::new(context.out.clone());
         let options = FetchOptions { offline, progress: &progress };
-        fetch::fetch(info, info.require_root(root)?, options)?
+        let fetch = if force { fetch::fetch_replacing } else { fetch::fetch };
+        fetch(info, info.require_root(root)?, options)?
     };
     for file in &files {
         let what = if file.fetched { "fetched" } else { "already there" };
@@ -89,8 +99,10 @@ fn verify(context: &Context<'_>, name: Option<&str>, root: Option<&Path>) -> Out
     for (info, report) in infos.iter().zip(&reports) {
         let state = |state: &FileState| match state {
             FileState::Ok => "ok".to_owned(),
+            FileState::Unchecked => "there, of no known checksum".to_owned(),
             FileState::Missing => "MISSING".to_owned(),
-            FileState::Corrupt { expected, got } => {
+            FileState::Corrupt { is: Some(is), .. } => format!("CORRUPT: it is {is}"),
+            FileState::Corrupt { expected, got, .. } => {
                 format!("CORRUPT: sha256 {got}, published {expected}")
             }
         };

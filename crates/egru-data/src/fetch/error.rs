@@ -7,12 +7,32 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub enum FetchError {
     /// The network is needed and not allowed.
-    #[error("{file} is {state} and fetching is switched off.\n{remedy}")]
+    #[error(
+        "{file} is {state} and fetching is switched off.\n{}{remedy}",
+        looked_for_lines(looked_for)
+    )]
     Offline {
         /// Name of the file.
         file: String,
         /// `missing` or `corrupt`.
         state: &'static str,
+        /// Every path tried, of a file that is missing.
+        looked_for: Vec<PathBuf>,
+        /// How to place it by hand.
+        remedy: String,
+    },
+    /// The file is not to be had from any address.
+    #[error(
+        "{file} is {state} and has no public address of its own.\n{}{remedy}",
+        looked_for_lines(looked_for)
+    )]
+    NoAddress {
+        /// Name of the file.
+        file: String,
+        /// `missing` or `corrupt`.
+        state: &'static str,
+        /// Every path tried, of a file that is missing.
+        looked_for: Vec<PathBuf>,
         /// How to place it by hand.
         remedy: String,
     },
@@ -25,6 +45,21 @@ pub enum FetchError {
         attempts: Vec<(String, String)>,
         /// How to place it by hand.
         remedy: String,
+    },
+    /// A file is there that is not the published one, and nobody said to replace it.
+    #[error(
+        "{} is not the published file: {}. It is left alone, since it may be your own: move it away, or ask for its replacement",
+        path.display(), difference(*is, expected, got)
+    )]
+    Differs {
+        /// The file.
+        path: PathBuf,
+        /// The published SHA-256.
+        expected: String,
+        /// That of the file.
+        got: String,
+        /// What it is, if it is something that is often found in place of data.
+        is: Option<&'static str>,
     },
     /// Another process is at it.
     #[error(
@@ -63,6 +98,20 @@ impl FetchError {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }
+}
+
+/// What a file is, or else its checksums.
+fn difference(is: Option<&str>, expected: &str, got: &str) -> String {
+    match is {
+        Some(is) => format!("it is {is}"),
+        None => format!("its sha256 is {got}, not {expected}"),
+    }
+}
+
+/// One indented path a line, under a heading; nothing for none.
+fn looked_for_lines(paths: &[PathBuf]) -> String {
+    let lines: String = paths.iter().map(|path| format!("  {}\n", path.display())).collect();
+    if lines.is_empty() { lines } else { format!("Looked for:\n{lines}") }
 }
 
 fn attempt_lines(attempts: &[(String, String)]) -> String {

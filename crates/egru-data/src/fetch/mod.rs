@@ -19,7 +19,7 @@ pub(crate) mod error;
 mod hash;
 mod monitor;
 mod unpack;
-mod verify;
+pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -63,19 +63,42 @@ pub struct Outcome {
     pub fetched: bool,
 }
 
-/// Makes every file of `info` present and correct under `root`. Correct files are left alone,
-/// corrupt ones replaced once a good copy is there. Generated sets have nothing to fetch.
+/// Makes every file of `info` present and correct under `root`. Files that are there are left alone,
+/// and have to be the published ones. Generated sets have nothing to fetch.
 ///
 /// # Errors
-/// The first file that fails; those before it stay.
+/// [`FetchError::Differs`] for a file that is not the published one: before anything is fetched,
+/// since the others would not go with it. Else the first file that fails; those before it stay.
 pub fn fetch(
     info: &DatasetInfo,
     root: &Path,
     options: FetchOptions<'_>,
 ) -> Result<Vec<Outcome>, FetchError> {
+    for report in verify::verify(info, root)?.files {
+        if let (FileState::Corrupt { expected, got, is }, Some(path)) = (report.state, report.path)
+        {
+            return Err(FetchError::Differs { path, expected, got, is });
+        }
+    }
+    fetch_missing(info, root, options)
+}
+
+/// As [`fetch`], but a file that is not the published one is replaced, once a good copy is there.
+///
+/// # Errors
+/// The first file that fails; those before it stay.
+pub fn fetch_replacing(
+    info: &DatasetInfo,
+    root: &Path,
+    options: FetchOptions<'_>,
+) -> Result<Vec<Outcome>, FetchError> {
     let each = |file: &FileInfo| match verify::check(info, file, root)? {
-        FileReport { state: FileState::Ok, path: Some(path), .. } => complete(file, path, false),
-        FileReport { state: FileState::Corrupt { expected, got }, path: Some(path), .. } => {
+        FileReport { state: FileState::Ok | FileState::Unchecked, path: Some(path), .. } => {
+            complete(file, path, false)
+        }
+        FileReport {
+            state: FileState::Corrupt { expected, got, .. }, path: Some(path), ..
+        } => {
             let message =
                 format!("{} is corrupt (sha256 {got}, not {expected}): replacing", path.display());
             options.progress.note(&file.name, &message);
@@ -111,8 +134,13 @@ fn obtain(
     options: FetchOptions<'_>,
 ) -> Result<Outcome, FetchError> {
     let remedy = info.placement(Some(root));
+    let missing = state == "missing";
+    let looked_for = if missing { info.candidates(file, root) } else { Vec::new() };
+    if file.urls.is_empty() {
+        return Err(FetchError::NoAddress { file: file.name.clone(), state, looked_for, remedy });
+    }
     if options.offline {
-        return Err(FetchError::Offline { file: file.name.clone(), state, remedy });
+        return Err(FetchError::Offline { file: file.name.clone(), state, looked_for, remedy });
     }
     let path = download::download(file, &info.folder(root), options.progress, remedy)?;
     complete(file, path, true)

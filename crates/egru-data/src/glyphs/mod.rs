@@ -100,7 +100,7 @@ impl Generator for Glyphs {
     const PURPOSE: &'static [u8; 8] = b"glyphs..";
 
     fn spec(&self) -> Spec {
-        self.scan.digits_spec("glyphs")
+        self.scan.spec("glyphs", 10)
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng) -> Sample {
