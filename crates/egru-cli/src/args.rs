@@ -1,10 +1,12 @@
 //! What can be typed.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use egru::Products;
 use egru_bench::{Calibration, Pass, Workload};
+use egru_data::events::Sensor;
 use egru_train::Strategy;
 
 /// Event-based recurrent networks: train, evaluate, look inside.
@@ -15,9 +17,26 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// What standard output is for: people, or programs (the last line is then one JSON object).
+    /// What standard output is for: people, or programs (`json`: the last line is then one JSON object; `csv`: a table,
+    /// of `data events` only).
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+}
+
+impl Cli {
+    /// Reads a whole command line, the program's name first.
+    ///
+    /// # Errors
+    /// What clap finds wrong, and `--format csv` for a command that has no table.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(args)?;
+        let table = matches!(cli.command, Command::Data(DataCommand::Events { .. }));
+        if cli.format == Format::Csv && !table {
+            let problem = "--format csv is for `data events`; this command has `human` and `json`";
+            return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, problem));
+        }
+        Ok(cli)
+    }
 }
 
 /// Who reads standard output.
@@ -27,6 +46,8 @@ pub(crate) enum Format {
     Human,
     /// The last line is one JSON object; everything else goes to standard error.
     Json,
+    /// A table, with a line that names its columns; everything else goes to standard error.
+    Csv,
 }
 
 #[derive(Debug, Subcommand)]
@@ -274,6 +295,28 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "DIR", env = "EGRU_DATA")]
         data: Option<PathBuf>,
     },
+    /// Print the events of a recording (AEDAT 3.1, `.bs2`, N-MNIST `.bin`): `timestamp_us,x,y,polarity` a line, and with
+    /// `--format json` one object a line, the last of them about the recording.
+    Events {
+        /// The recording.
+        file: PathBuf,
+        /// Print counts, duration, rate and what is odd, instead of the events.
+        #[arg(long)]
+        stats: bool,
+        /// Size of the picture in pixels; by default that of DVS128 Gesture, and of N-MNIST for `.bin`.
+        #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = sensor)]
+        sensor: Option<Sensor>,
+    },
+}
+
+/// The size of a picture, as in `128x128`.
+fn sensor(text: &str) -> Result<Sensor, String> {
+    let side = |side: &str| side.parse().ok().filter(|side: &u16| (1..=1 << 15).contains(side));
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    let (width, height) =
+        sides.ok_or_else(|| format!("`{text}` is not WIDTHxHEIGHT in pixels, such as 128x128"))?;
+    Ok(Sensor { width, height })
 }
 
 /// A word as a shell reads it back.
@@ -407,6 +450,28 @@ mod tests {
         refused(&["--rounds", "0"], "0 is not in 1..");
         refused(&["--batch", "32,0"], "0 is not in 1..");
         refused(&["compare"], "FILE.jsonl");
+    }
+
+    #[test]
+    fn tables_are_for_commands_that_have_one() {
+        let read = |words: &[&str]| {
+            Cli::read(["egru"].iter().chain(words).map(OsString::from)).map(|cli| cli.format)
+        };
+        for format in ["csv", "json", "human"] {
+            assert!(read(&["data", "events", "a.aedat", "--format", format]).is_ok());
+        }
+        assert_eq!(read(&["--format", "csv", "data", "events", "a.bs2"]).unwrap(), Format::Csv);
+        let refused = read(&["devices", "--format", "csv"]).unwrap_err();
+        assert!(refused.to_string().contains("data events"), "{refused}");
+        assert_eq!(refused.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_sensor_is_two_sides() {
+        assert_eq!(sensor("34x35"), Ok(Sensor { width: 34, height: 35 }));
+        for wrong in ["34", "0x3", "3x", "3x-1", "40000x2", "3x4x5"] {
+            assert!(sensor(wrong).unwrap_err().contains("such as 128x128"), "{wrong}");
+        }
     }
 
     #[test]

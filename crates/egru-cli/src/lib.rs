@@ -40,7 +40,6 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use egru_bench::BenchError;
 use egru_data::DataError;
 use egru_train::{RecipeError, TrainError};
@@ -65,7 +64,7 @@ pub fn run(
     args: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let cli = match Cli::read(args.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. A closed pipe is no reason to complain.

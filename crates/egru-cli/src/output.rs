@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::args::Format;
 
 /// Writes for whoever reads: text to standard output, or one JSON object there as the last line with
-/// the text on standard error.
+/// the text on standard error; a table there is its command's own affair.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     format: Format,
@@ -16,11 +16,16 @@ impl Output {
         Self { format }
     }
 
+    /// Who reads.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     /// Writes a line (or several) for people.
     pub fn say(&self, text: impl std::fmt::Display) -> io::Result<()> {
         match self.format {
             Format::Human => writeln!(io::stdout().lock(), "{text}"),
-            Format::Json => writeln!(io::stderr().lock(), "{text}"),
+            Format::Json | Format::Csv => writeln!(io::stderr().lock(), "{text}"),
         }
     }
 
@@ -28,7 +33,7 @@ impl Output {
     pub fn is_terminal(&self) -> bool {
         match self.format {
             Format::Human => io::IsTerminal::is_terminal(&io::stdout()),
-            Format::Json => io::IsTerminal::is_terminal(&io::stderr()),
+            Format::Json | Format::Csv => io::IsTerminal::is_terminal(&io::stderr()),
         }
     }
 
