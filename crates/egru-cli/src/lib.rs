@@ -118,6 +118,9 @@ fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
                 "\nGive the folder by --data DIR or in EGRU_DATA; with it, `{program} data fetch {dataset}` downloads the files."
             ));
         }
+        DataError::Unplaced { looked_for, .. } if looked_for.is_empty() => {
+            return Some("\nGive the data folder by --data DIR or in EGRU_DATA.".to_owned());
+        }
         DataError::Missing { dataset, .. }
         | DataError::Idx { dataset, .. }
         | DataError::CountMismatch { dataset, .. } => dataset,

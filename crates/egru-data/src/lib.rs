@@ -41,6 +41,7 @@ mod loader;
 pub mod mnist;
 mod pace;
 mod random;
+pub mod recordings;
 mod sample;
 mod sampler;
 pub mod scan;

@@ -12,11 +12,7 @@
 //! # Ok::<(), egru_data::DataError>(())
 //! ```
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::File, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,12 +21,11 @@ use crate::{
     config::DatasetConfig,
     dataset::{SequenceDataset, check_index},
     error::DataError,
-    fetch::sha256_of,
     idx::{self, IdxError, Images},
-    random::{Draw, permutation, stream},
+    random::Draw,
     sample::{Sample, Spec, Target},
     scan::{Permutation, Scan, ScanBy, digit_names},
-    splits::{FileRecord, Splits},
+    splits::{FileRecord, Splits, hold_out},
 };
 
 /// Settings of sequential MNIST. The default is the paper's: pixel by pixel, 20 % held out.
@@ -105,23 +100,6 @@ impl DatasetConfig for SmnistConfig {
     }
 }
 
-/// Splits `0..count` at random: (the rest, `fraction` of it).
-fn hold_out(count: usize, fraction: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let held_out = (count as f64 * fraction).round() as usize;
-    if !(fraction > 0.0 && fraction < 1.0) || held_out == 0 || held_out >= count {
-        return Err(DataError::Config {
-            field: "data.valid_fraction",
-            value: fraction.to_string(),
-            problem: format!(
-                "of {count} training samples at least one must be held out and at least one must stay; the paper's value is 0.2"
-            ),
-        });
-    }
-    let mut train = permutation(count, &mut stream(b"held-out", seed, 0, 0));
-    let valid = train.split_off(count - held_out);
-    Ok((train, valid))
-}
-
 /// Images and labels as read.
 struct Digits {
     images: Images,
@@ -153,7 +131,7 @@ impl Digits {
                 remedy: remedy(),
             });
         }
-        let files = [record(image_path)?, record(label_path)?];
+        let files = [FileRecord::of(image_path)?, FileRecord::of(label_path)?];
         Ok(Arc::new(Self { images, labels, files }))
     }
 
@@ -165,11 +143,6 @@ impl Digits {
 
 fn open(path: &Path) -> Result<File, DataError> {
     File::open(path).map_err(DataError::io("open", path))
-}
-
-fn record(path: PathBuf) -> Result<FileRecord, DataError> {
-    let (sha256, bytes) = sha256_of(&path)?;
-    Ok(FileRecord { path, sha256, bytes })
 }
 
 /// Another checksum than the published is worth a warning only: the file has just proved to be
@@ -216,29 +189,5 @@ impl SequenceDataset for DigitSequences {
 
     fn class_names(&self) -> Option<Vec<String>> {
         Some(digit_names())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_held_out_part_is_drawn_by_the_seed_and_disjoint() {
-        let (train, valid) = hold_out(60_000, 0.2, 1).unwrap();
-        assert_eq!((train.len(), valid.len()), (48_000, 12_000));
-        let mut all = [train, valid.clone()].concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..60_000).collect::<Vec<_>>());
-        assert_eq!(hold_out(60_000, 0.2, 1).unwrap().1, valid);
-        assert_ne!(hold_out(60_000, 0.2, 2).unwrap().1, valid);
-    }
-
-    #[test]
-    fn fractions_that_leave_a_part_empty_are_refused() {
-        for fraction in [0.0, 1.0, -0.5, 0.01, f64::NAN] {
-            let error = hold_out(10, fraction, 1).unwrap_err();
-            assert!(error.to_string().starts_with("data.valid_fraction"), "{error}");
-        }
     }
 }

@@ -4,7 +4,13 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 
-use crate::{dataset::SequenceDataset, error::DataError, sample::Split};
+use crate::{
+    dataset::SequenceDataset,
+    error::DataError,
+    fetch::sha256_of,
+    random::{permutation, stream},
+    sample::Split,
+};
 
 /// A file that was read, for a run's record of where its numbers come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +21,14 @@ pub struct FileRecord {
     pub sha256: String,
     /// Size on disk.
     pub bytes: u64,
+}
+
+impl FileRecord {
+    /// The record of the file at `path`, all of which is read.
+    pub(crate) fn of(path: PathBuf) -> Result<Self, DataError> {
+        let (sha256, bytes) = sha256_of(&path)?;
+        Ok(Self { path, sha256, bytes })
+    }
 }
 
 /// The three parts of an experiment and the files they were read from.
@@ -70,5 +84,50 @@ impl fmt::Debug for Splits {
             .field("provenance", &self.provenance)
             .field("warnings", &self.warnings)
             .finish()
+    }
+}
+
+/// Splits `0..count` at random: (the rest, `fraction` of it).
+pub(crate) fn hold_out(
+    count: usize,
+    fraction: f64,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    let held_out = (count as f64 * fraction).round() as usize;
+    if !(fraction > 0.0 && fraction < 1.0) || held_out == 0 || held_out >= count {
+        return Err(DataError::Config {
+            field: "data.valid_fraction",
+            value: fraction.to_string(),
+            problem: format!(
+                "of {count} training samples at least one must be held out and at least one must stay; the paper's value is 0.2"
+            ),
+        });
+    }
+    let mut train = permutation(count, &mut stream(b"held-out", seed, 0, 0));
+    let valid = train.split_off(count - held_out);
+    Ok((train, valid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_held_out_part_is_drawn_by_the_seed_and_disjoint() {
+        let (train, valid) = hold_out(60_000, 0.2, 1).unwrap();
+        assert_eq!((train.len(), valid.len()), (48_000, 12_000));
+        let mut all = [train, valid.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..60_000).collect::<Vec<_>>());
+        assert_eq!(hold_out(60_000, 0.2, 1).unwrap().1, valid);
+        assert_ne!(hold_out(60_000, 0.2, 2).unwrap().1, valid);
+    }
+
+    #[test]
+    fn fractions_that_leave_a_part_empty_are_refused() {
+        for fraction in [0.0, 1.0, -0.5, 0.01, f64::NAN] {
+            let error = hold_out(10, fraction, 1).unwrap_err();
+            assert!(error.to_string().starts_with("data.valid_fraction"), "{error}");
+        }
     }
 }

@@ -57,7 +57,14 @@ use trials::{Found, plan};
 pub use trials::{Part, TEST_LIST, TRAIN_LIST, Trial};
 
 /// Names under which the data lies in a folder of data sets.
-const PLACES: [&str; 4] = ["", "DvsGesture", "dvs128", "DvsGesture.tar.gz"];
+const PLACES: [&str; 6] = [
+    "",
+    "DvsGesture",
+    "dvs128",
+    "dvs128/DvsGesture",
+    "DvsGesture.tar.gz",
+    "dvs128/DvsGesture.tar.gz",
+];
 
 /// The recordings of a folder or archive.
 #[derive(Debug, Clone)]
@@ -100,6 +107,29 @@ impl Dvs128 {
     /// Every listed recording: those to train on, then those to test on, in the order of the lists.
     pub fn trials(&self) -> impl Iterator<Item = &Trial> {
         self.trials.iter().map(|(trial, _)| trial)
+    }
+
+    /// The files that are read: the archive, or lists, recordings and labels.
+    pub fn files(&self) -> Vec<PathBuf> {
+        if self.archive {
+            return vec![self.place.clone()];
+        }
+        let of_trials = self
+            .trials
+            .iter()
+            .flat_map(|(trial, _)| [trial.file(), format!("{}_labels.csv", trial.name)]);
+        let names = [TRAIN_LIST.to_owned(), TEST_LIST.to_owned()].into_iter().chain(of_trials);
+        names.map(|name| self.place.join(name)).collect()
+    }
+
+    /// For each listed recording the number of gestures of those before it, in the order of [`trials`](Self::trials), so
+    /// that gestures can be numbered in any order of reading.
+    pub fn first_gestures(&self) -> impl Iterator<Item = (&Trial, u32)> {
+        self.trials.iter().scan(0_u32, |next, (trial, labels)| {
+            let first = *next;
+            *next += labels.labels.len() as u32;
+            Some((trial, first))
+        })
     }
 
     /// What is odd about lists and labels, a sentence each.
