@@ -180,3 +180,80 @@ fn a_persons_own_files_are_not_replaced_unless_told_to() {
     let shown = json(&["data", "show", "smnist-small", "--data", arg(root.path())]);
     assert_eq!(shown["samples"]["test"], 10);
 }
+
+/// Three events as `.bs2` has them: (1, 2) on at 10 us, (3, 4) off at 30 us, (5, 6) on at 20 us.
+const EVENTS: [u8; 15] = [1, 2, 0x80, 0, 10, 3, 4, 0, 0, 30, 5, 6, 0x80, 0, 20];
+
+#[test]
+fn events_are_printed_as_lines_or_objects_or_in_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("three.bs2");
+    std::fs::write(&file, EVENTS).unwrap();
+    let events = ["data", "events", arg(&file)];
+    let lines = "timestamp_us,x,y,polarity\n10,1,2,1\n30,3,4,0\n20,5,6,1\n";
+    assert_eq!(succeeds(&events), lines);
+    assert_eq!(succeeds(&[&events[..], &["--format", "csv"]].concat()), lines);
+    let objects = succeeds(&[&events[..], &["--format", "json"]].concat());
+    let first = objects.lines().next().unwrap();
+    assert_eq!(first, r#"{"timestamp_us":10,"x":1,"y":2,"polarity":1}"#);
+    let last = last_json(&objects);
+    assert_eq!((&last["stats"]["count"], &last["stats"]["duration_us"]), (&3.into(), &20.into()));
+
+    let stats = [&events[..], &["--stats"]].concat();
+    let told = succeeds(&stats);
+    for part in ["events        3", "off           1", "out of order  1", "note: 1 of 3"] {
+        assert!(told.contains(part), "{told}");
+    }
+    let object = json(&stats);
+    assert_eq!(object["stats"]["out_of_order"], 1);
+    assert_eq!(object["warnings"].as_array().unwrap().len(), 1);
+    let table = succeeds(&[&stats[..], &["--format", "csv"]].concat());
+    let [names, values] = table.lines().collect::<Vec<_>>()[..] else { panic!("{table}") };
+    assert_eq!(names.split(',').count(), values.split(',').count());
+    let small = fails(&[&events[..], &["--sensor", "4x4"]].concat(), 1);
+    assert!(small.contains("(3, 4)") && small.contains("4x4"), "{small}");
+}
+
+#[test]
+fn recordings_that_cannot_be_read_are_named_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.aedat");
+    for (start, what) in [
+        (&b"#!AER-DAT2.0\r\n"[..], "AEDAT 2.0"),
+        (b"#!AER-DAT4.0\r\n", "AEDAT 4.0"),
+        (b"% date 2024\n% evt 3.0\n", "EVT3"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    ] {
+        std::fs::write(&file, start).unwrap();
+        let error = fails(&["data", "events", arg(&file)], 1);
+        assert!(error.contains(what) && error.contains("convert") || error.contains("save it"));
+        assert!(error.contains("a.aedat"), "{error}");
+    }
+    // The good events come before the error.
+    let cut = folder.path().join("cut.bs2");
+    std::fs::write(&cut, &EVENTS[..12]).unwrap();
+    let output = egru(&["data", "events", arg(&cut)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout).lines().count(), 3);
+    let error = text(&output.stderr);
+    assert!(error.contains("cut.bs2") && error.contains("cut short"), "{error}");
+    let error = fails(&["data", "events", "nowhere.bs2"], 1);
+    assert!(error.contains("nowhere.bs2"), "{error}");
+}
+
+#[test]
+fn events_are_printed_for_a_reader_that_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("many.bs2");
+    std::fs::write(&file, EVENTS.repeat(100_000)).unwrap();
+    let mut child = common::program()
+        .args(["data", "events", arg(&file)])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+}

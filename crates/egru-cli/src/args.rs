@@ -6,13 +6,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::OsStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use egru::Products;
 use egru_bench::{Calibration, Pass, Workload};
+use egru_data::events::Sensor;
 use egru_train::Strategy;
 use thiserror::Error;
 
-use values::{activity, calibration, key_value, quoted, seed, threads};
+use values::{activity, calibration, key_value, quoted, seed, sensor, threads};
 
 /// Event-based recurrent networks: train, evaluate, look inside.
 #[derive(Debug, Parser)]
@@ -22,13 +23,30 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// What standard output is for: people, or programs (the last line is then one JSON object).
+    /// What standard output is for: people, or programs (`json`: the last line is then one JSON object; `csv`: a table,
+    /// of `data events` only).
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
 
     /// Show results and errors alone: no progress, notes or warnings.
     #[arg(long, short, global = true)]
     pub quiet: bool,
+}
+
+impl Cli {
+    /// Reads a whole command line, the program's name first.
+    ///
+    /// # Errors
+    /// What clap finds wrong, and `--format csv` for a command that has no table.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(args)?;
+        let table = matches!(cli.command, Command::Data(DataCommand::Events { .. }));
+        if cli.format == Format::Csv && !table {
+            let problem = "--format csv is for `data events`; this command has `human` and `json`";
+            return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, problem));
+        }
+        Ok(cli)
+    }
 }
 
 /// Who reads standard output.
@@ -38,6 +56,8 @@ pub(crate) enum Format {
     Human,
     /// The last line is one JSON object; everything else goes to standard error.
     Json,
+    /// A table, with a line that names its columns; everything else goes to standard error.
+    Csv,
 }
 
 #[derive(Debug, Subcommand)]
@@ -331,6 +351,18 @@ pub(crate) enum DataCommand {
         seed: u64,
         #[command(flatten)]
         data: DataArgs,
+    },
+    /// Print the events of a recording (AEDAT 3.1, `.bs2`, N-MNIST `.bin`): `timestamp_us,x,y,polarity` a line, and with
+    /// `--format json` one object a line, the last of them about the recording.
+    Events {
+        /// The recording.
+        file: PathBuf,
+        /// Print counts, duration, rate and what is odd, instead of the events.
+        #[arg(long)]
+        stats: bool,
+        /// Size of the picture in pixels; by default that of DVS128 Gesture, and of N-MNIST for `.bin`.
+        #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = sensor)]
+        sensor: Option<Sensor>,
     },
 }
 

@@ -43,7 +43,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use egru::CellError;
 use egru_bench::BenchError;
 use egru_data::DataError;
@@ -70,7 +69,7 @@ pub fn run(
     args: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let cli = match Cli::read(args.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. A closed pipe is no reason to complain.
@@ -146,6 +145,9 @@ fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
     });
     match data {
         Some(DataError::Fetch(error)) => fetching(error),
+        Some(DataError::Unplaced { looked_for, .. }) if looked_for.is_empty() => {
+            Some("\nGive the data folder by --data DIR or in EGRU_DATA.".to_owned())
+        }
         Some(data) => data.cured_by_fetching().map(|dataset| {
             format!(
                 "\nFiles are looked for in the folder given by --data DIR or EGRU_DATA. `{program} data fetch {dataset}` downloads \

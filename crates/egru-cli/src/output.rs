@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crate::args::Format;
 
 /// Writes for whoever reads: text to standard output, or one JSON object there as the last line with
-/// the text on standard error.
+/// the text on standard error; a table there is its command's own affair.
 ///
 /// Work does not stop for want of a reader. Text that cannot be written is lost; whether that is a failure, [`check`](Self::check)
 /// tells at the end.
@@ -26,11 +26,16 @@ impl Output {
         Self { format, quiet, lost: Arc::default() }
     }
 
+    /// Who reads.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     /// Writes a line (or several) for people.
     pub fn say(&self, text: impl std::fmt::Display) {
         self.keep(match self.format {
             Format::Human => writeln!(io::stdout().lock(), "{text}"),
-            Format::Json => writeln!(io::stderr().lock(), "{text}"),
+            Format::Json | Format::Csv => writeln!(io::stderr().lock(), "{text}"),
         });
     }
 
@@ -45,7 +50,7 @@ impl Output {
     pub fn is_terminal(&self) -> bool {
         match self.format {
             Format::Human => io::IsTerminal::is_terminal(&io::stdout()),
-            Format::Json => io::IsTerminal::is_terminal(&io::stderr()),
+            Format::Json | Format::Csv => io::IsTerminal::is_terminal(&io::stderr()),
         }
     }
 

@@ -88,6 +88,12 @@ pub trait SequenceDataset: Send + Sync {
         None
     }
 
+    /// The recording that item `index` is cut from: items of the same number are parts of one, on which they may vote
+    /// together. Unless overridden, each item is a whole recording.
+    fn group(&self, index: usize) -> usize {
+        index
+    }
+
     /// Names of the classes in label order, where the set has them.
     fn class_names(&self) -> Option<Vec<String>> {
         None

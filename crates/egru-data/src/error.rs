@@ -36,6 +36,30 @@ pub enum DataError {
         /// How to get the file.
         remedy: String,
     },
+    /// A data set that no address is known for, or whose terms ask for a person, is not there.
+    #[error(
+        "data set `{dataset}` is not there{}.\n{how}", if looked_for.is_empty() { ": no data folder was given".to_owned() }
+        else { format!(". Looked for:\n{}", lines(looked_for).trim_end()) }
+    )]
+    Unplaced {
+        /// Its name in recipes.
+        dataset: String,
+        /// Every path tried; none without a data folder.
+        looked_for: Vec<PathBuf>,
+        /// What to get from where, and where to put it.
+        how: &'static str,
+    },
+    /// Prepared data could not be kept on disk or read from there.
+    #[error(
+        "the cache {} cannot be used: {source}; name a folder that can be written, with enough space, in the variable EGRU_CACHE",
+        path.display()
+    )]
+    Cache {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// An IDX file is damaged or is something else.
     #[error("{}: {source}.\n{remedy}", path.display())]
     Idx {

@@ -43,6 +43,7 @@ pub mod mnist;
 mod pace;
 mod places;
 mod random;
+pub mod recordings;
 mod sample;
 mod sampler;
 pub mod scan;

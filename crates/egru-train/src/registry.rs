@@ -8,8 +8,9 @@
 //!
 //! let registry = Registry::default(); // .with::<MyCell>().with_data::<MyData>().with_task(MyTask)
 //! assert_eq!(registry.cells().collect::<Vec<_>>(), ["egru", "elstm", "gru", "lstm"]);
-//! assert_eq!(registry.data_sets().collect::<Vec<_>>(), ["adding", "delay-copy", "glyphs", "smnist"]);
-//! assert_eq!(registry.tasks().collect::<Vec<_>>(), ["classification", "regression"]);
+//! let data_sets = ["adding", "delay-copy", "dvs128", "gesture-sim", "glyphs", "nmnist", "smnist"];
+//! assert_eq!(registry.data_sets().collect::<Vec<_>>(), data_sets);
+//! assert_eq!(registry.tasks().collect::<Vec<_>>(), ["classification", "regression", "voting"]);
 //! ```
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use egru_data::adding::AddingConfig;
 use egru_data::delay_copy::DelayCopyConfig;
 use egru_data::glyphs::GlyphsConfig;
 use egru_data::mnist::SmnistConfig;
+use egru_data::recordings::{Dvs128Config, GestureSimConfig, NmnistConfig};
 use egru_data::{DatasetConfig, DatasetInfo, Splits};
 use serde::Serialize;
 use toml::Table;
@@ -31,7 +33,7 @@ use crate::opened::Opened;
 use crate::recipe::{DataRecipe, Recipe, RecipeError, did_you_mean, read_table};
 use crate::run_dir::RunDir;
 use crate::session::Session;
-use crate::task::{Classification, Regression, Task};
+use crate::task::{Classification, Regression, Task, Voting};
 use crate::{TrainError, TrainOptions};
 
 /// What recipes may name.
@@ -53,8 +55,12 @@ impl Default for Registry {
             .with_data::<DelayCopyConfig>()
             .with_data::<GlyphsConfig>()
             .with_data::<SmnistConfig>()
+            .with_data::<NmnistConfig>()
+            .with_data::<Dvs128Config>()
+            .with_data::<GestureSimConfig>()
             .with_task(Classification)
             .with_task(Regression)
+            .with_task(Voting)
     }
 }
 

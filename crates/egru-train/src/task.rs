@@ -6,6 +6,7 @@
 
 mod classification;
 mod regression;
+mod voting;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::tally::Tally;
 
 pub use classification::Classification;
 pub use regression::Regression;
+pub use voting::Voting;
 
 /// What is to be learnt from the samples of a data set.
 pub trait Task: Send + Sync {

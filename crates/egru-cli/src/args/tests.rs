@@ -108,3 +108,25 @@ fn comparing_takes_files_in_any_format() {
         assert_eq!(cli.format, Format::Json);
     }
 }
+
+#[test]
+fn tables_are_for_commands_that_have_one() {
+    let read = |words: &[&str]| {
+        Cli::read(["egru"].iter().chain(words).map(OsString::from)).map(|cli| cli.format)
+    };
+    for format in ["csv", "json", "human"] {
+        assert!(read(&["data", "events", "a.aedat", "--format", format]).is_ok());
+    }
+    assert_eq!(read(&["--format", "csv", "data", "events", "a.bs2"]).unwrap(), Format::Csv);
+    let refused = read(&["devices", "--format", "csv"]).unwrap_err();
+    assert!(refused.to_string().contains("data events"), "{refused}");
+    assert_eq!(refused.exit_code(), 2);
+}
+
+#[test]
+fn a_sensor_is_two_sides() {
+    assert_eq!(sensor("34x35"), Ok(Sensor { width: 34, height: 35 }));
+    for wrong in ["34", "0x3", "3x", "3x-1", "40000x2", "3x4x5"] {
+        assert!(sensor(wrong).unwrap_err().contains("such as 128x128"), "{wrong}");
+    }
+}

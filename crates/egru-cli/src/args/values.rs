@@ -67,3 +67,13 @@ pub(super) fn calibration(text: &str) -> Result<Calibration, String> {
     let (theta, eps) = text.split_once(',').ok_or_else(|| format!("`{text}` is not THETA,EPS"))?;
     Ok(Calibration { theta: number(theta)?, eps: number(eps)? })
 }
+
+/// The size of a picture, as in `128x128`.
+pub(super) fn sensor(text: &str) -> Result<Sensor, String> {
+    let side = |side: &str| side.parse().ok().filter(|side: &u16| (1..=1 << 15).contains(side));
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    let (width, height) =
+        sides.ok_or_else(|| format!("`{text}` is not WIDTHxHEIGHT in pixels, such as 128x128"))?;
+    Ok(Sensor { width, height })
+}

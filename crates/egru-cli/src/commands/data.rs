@@ -1,5 +1,6 @@
-//! `data`: list, fetch, verify and show data sets.
+//! `data`: list, fetch, verify and show data sets, print recordings.
 
+mod events;
 mod show;
 
 use std::path::Path;
@@ -24,6 +25,9 @@ pub(crate) fn run(context: &Context<'_>, command: &DataCommand) -> Outcome {
         DataCommand::Verify { name, data } => verify(context, name.as_deref(), data.folder()),
         DataCommand::Show { name, sample, seed, data } => {
             show::run(context, name, *sample, *seed, data.folder())
+        }
+        DataCommand::Events { file, stats, sensor } => {
+            events::run(context.out, file, *stats, *sensor)
         }
     }
 }

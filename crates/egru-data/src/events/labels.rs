@@ -176,7 +176,7 @@ impl Labels {
 }
 
 /// The text of a small file.
-pub(super) fn small_text(file: impl Read) -> Result<String, EventError> {
+pub(crate) fn small_text(file: impl Read) -> Result<String, EventError> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(EventError::Read)?;
     if bytes.len() as u64 > MAX_BYTES {

@@ -32,6 +32,7 @@ pub mod frames;
 pub mod labels;
 pub mod map;
 pub mod reader;
+pub mod simulate;
 pub mod slice;
 pub mod source;
 pub mod stats;

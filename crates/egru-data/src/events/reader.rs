@@ -31,6 +31,28 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// Counts what was odd about another recording too.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            events,
+            out_of_order,
+            unmarked,
+            uneven_packets,
+            contradictory_packets,
+            skipped_packets,
+            wraps,
+            overflow_marks,
+        } = other;
+        self.events += events;
+        self.out_of_order += out_of_order;
+        self.unmarked += unmarked;
+        self.uneven_packets += uneven_packets;
+        self.contradictory_packets += contradictory_packets;
+        self.skipped_packets += skipped_packets;
+        self.wraps += wraps;
+        self.overflow_marks += overflow_marks;
+    }
+
     /// A sentence for each thing that happened; none for a clean recording.
     pub fn warnings(&self) -> Vec<String> {
         let of = format!("of {} events", self.events);

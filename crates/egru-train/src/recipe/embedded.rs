@@ -10,6 +10,9 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("adding", include_str!("../../recipes/adding.toml")),
     ("smnist-small", include_str!("../../recipes/smnist-small.toml")),
     ("smnist", include_str!("../../recipes/smnist.toml")),
+    ("nmnist", include_str!("../../recipes/nmnist.toml")),
+    ("gesture-sim", include_str!("../../recipes/gesture-sim.toml")),
+    ("dvs128", include_str!("../../recipes/dvs128.toml")),
     ("psmnist", include_str!("../../recipes/psmnist.toml")),
 ];
 

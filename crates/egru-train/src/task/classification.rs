@@ -79,16 +79,7 @@ impl Task for Classification {
     }
 
     fn evaluator(&self, data: &Arc<dyn SequenceDataset>) -> Box<dyn Evaluator> {
-        let classes = match data.spec().output {
-            Output::Class { classes } | Output::PerStep { classes } => classes,
-            Output::Value => 0,
-        };
-        let names = data.class_names();
-        let names = names.filter(|names| names.len() == classes);
-        Box::new(Confusion {
-            names: names.unwrap_or_else(|| (0..classes).map(|class| class.to_string()).collect()),
-            counts: vec![vec![0; classes]; if classes <= MATRIX_CLASSES { classes } else { 0 }],
-        })
+        Box::new(Confusion::of(data.as_ref()))
     }
 
     fn verdict(
@@ -149,10 +140,38 @@ fn predictions(logits: Tensor<2>) -> Result<Vec<usize>, TensorReadError> {
 }
 
 /// Counts which class was taken for which.
-struct Confusion {
-    names: Vec<String>,
+pub(super) struct Confusion {
+    /// Names of the classes.
+    pub names: Vec<String>,
     /// By right class and answered class; empty when there are too many.
     counts: Vec<Vec<u64>>,
+}
+
+impl Confusion {
+    pub fn of(data: &dyn SequenceDataset) -> Self {
+        let classes = match data.spec().output {
+            Output::Class { classes } | Output::PerStep { classes } => classes,
+            Output::Value => 0,
+        };
+        let names = data.class_names().filter(|names| names.len() == classes);
+        Self {
+            names: names.unwrap_or_else(|| (0..classes).map(|class| class.to_string()).collect()),
+            counts: vec![vec![0; classes]; if classes <= MATRIX_CLASSES { classes } else { 0 }],
+        }
+    }
+
+    /// The matrix, with `more` after what it says of itself; `None` when there are too many classes.
+    pub fn panel(self, more: &str) -> Option<Panel> {
+        let lead = format!("How often a class (row) was taken for another (column).{more}");
+        (!self.counts.is_empty()).then(|| matrix("Confusion", lead, self.names, &self.counts))
+    }
+}
+
+/// Counts by right class and answered class, to look at.
+pub(super) fn matrix(title: &str, lead: String, names: Vec<String>, counts: &[Vec<u64>]) -> Panel {
+    let row = |row: &Vec<u64>| row.iter().map(|&count| count as f64).collect();
+    let values = counts.iter().map(row).collect();
+    Panel::Matrix { title: title.to_owned(), lead, rows: names.clone(), columns: names, values }
 }
 
 impl Evaluator for Confusion {
@@ -167,17 +186,6 @@ impl Evaluator for Confusion {
     }
 
     fn finish(self: Box<Self>, sums: Vec<Option<f64>>) -> (Vec<Option<f64>>, Vec<Panel>) {
-        if self.counts.is_empty() {
-            return (sums, Vec::new());
-        }
-        let row = |row: &Vec<u64>| row.iter().map(|&count| count as f64).collect();
-        let panel = Panel::Matrix {
-            title: "Confusion".to_owned(),
-            lead: "How often a class (row) was taken for another (column).".to_owned(),
-            rows: self.names.clone(),
-            columns: self.names,
-            values: self.counts.iter().map(row).collect(),
-        };
-        (sums, vec![panel])
+        (sums, self.panel("").into_iter().collect())
     }
 }

@@ -10,8 +10,11 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, Entry};
 
-use super::{Labels, Recording, Trial, trials::Found};
-use crate::events::{aedat, error::EventError, event::Sensor};
+use super::{
+    recording::Recording,
+    trials::{Found, Trial},
+};
+use crate::events::{aedat, error::EventError, event::Sensor, labels::Labels};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 

@@ -35,6 +35,8 @@
 //! ```
 
 mod archive;
+mod classes;
+mod recording;
 mod trials;
 
 use std::{
@@ -43,61 +45,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trials::{Found, plan};
-pub use trials::{Part, Trial};
-
 use super::{
     aedat,
     error::EventError,
-    event::{Event, Sensor},
-    labels::{self, LabelNotes, Labels},
-    reader::{EventReader, Notes},
-    slice,
+    event::Sensor,
+    labels::{LabelNotes, Labels},
 };
-
-/// Gestures that are told apart.
-pub const CLASSES: u8 = 11;
-
-/// Their names, in the order of the classes 1 to 11.
-pub const CLASS_NAMES: [&str; CLASSES as usize] = [
-    "hand clapping",
-    "right hand wave",
-    "left hand wave",
-    "right arm clockwise",
-    "right arm counter-clockwise",
-    "left arm clockwise",
-    "left arm counter-clockwise",
-    "arm roll",
-    "air drums",
-    "air guitar",
-    "other gestures",
-];
-
-/// The list of recordings to train on.
-pub const TRAIN_LIST: &str = "trials_to_train.txt";
-/// The list of recordings to test on.
-pub const TEST_LIST: &str = "trials_to_test.txt";
+pub use classes::{CLASS_NAMES, CLASSES, mirrored};
+pub use recording::{Loaded, Recording};
+use trials::{Found, plan};
+pub use trials::{Part, TEST_LIST, TRAIN_LIST, Trial};
 
 /// Names under which the data lies in a folder of data sets.
-const PLACES: [&str; 4] = ["", "DvsGesture", "dvs128", "DvsGesture.tar.gz"];
-
-/// The class (1 to 11) of a gesture seen in a mirror: right and left change places, and so do the senses of turning.
-///
-/// ```
-/// use egru_data::events::dvs128::mirrored;
-/// assert_eq!([2, 4, 5, 8].map(mirrored), [3, 7, 6, 8]);
-/// ```
-pub fn mirrored(class: u8) -> u8 {
-    match class {
-        2 => 3,
-        3 => 2,
-        4 => 7,
-        5 => 6,
-        6 => 5,
-        7 => 4,
-        other => other,
-    }
-}
+const PLACES: [&str; 6] = [
+    "",
+    "DvsGesture",
+    "dvs128",
+    "dvs128/DvsGesture",
+    "DvsGesture.tar.gz",
+    "dvs128/DvsGesture.tar.gz",
+];
 
 /// The recordings of a folder or archive.
 #[derive(Debug, Clone)]
@@ -106,46 +73,6 @@ pub struct Dvs128 {
     archive: bool,
     trials: Vec<(Trial, Labels)>,
     unlisted: Vec<String>,
-}
-
-/// A recording that is being visited.
-pub struct Recording<'a> {
-    /// Which one.
-    pub trial: &'a Trial,
-    /// Its labels, not yet compared with its time: [`Labels::check`].
-    pub labels: &'a Labels,
-    /// Its events.
-    pub events: &'a mut dyn EventReader,
-}
-
-/// A recording in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
-    /// In the order of time.
-    pub events: Vec<Event>,
-    /// Compared with the recording.
-    pub labels: Labels,
-    /// What was odd about the events.
-    pub notes: Notes,
-}
-
-impl Recording<'_> {
-    /// Reads the whole recording, puts its events in order and compares its labels with its time.
-    ///
-    /// # Errors
-    /// [`EventError`] for a damaged or empty recording, and for labels that do not belong to it.
-    pub fn load(self) -> Result<Loaded, EventError> {
-        let name = self.trial.file();
-        self.read().map_err(EventError::within(name))
-    }
-
-    fn read(self) -> Result<Loaded, EventError> {
-        let mut events = self.events.read_all()?;
-        slice::in_order(&mut events);
-        let mut labels = self.labels.clone();
-        labels.check(events[0].t, events[events.len() - 1].t)?;
-        Ok(Loaded { events, labels, notes: *self.events.notes() })
-    }
 }
 
 impl Dvs128 {
@@ -180,6 +107,29 @@ impl Dvs128 {
     /// Every listed recording: those to train on, then those to test on, in the order of the lists.
     pub fn trials(&self) -> impl Iterator<Item = &Trial> {
         self.trials.iter().map(|(trial, _)| trial)
+    }
+
+    /// The files that are read: the archive, or lists, recordings and labels.
+    pub fn files(&self) -> Vec<PathBuf> {
+        if self.archive {
+            return vec![self.place.clone()];
+        }
+        let of_trials = self
+            .trials
+            .iter()
+            .flat_map(|(trial, _)| [trial.file(), format!("{}_labels.csv", trial.name)]);
+        let names = [TRAIN_LIST.to_owned(), TEST_LIST.to_owned()].into_iter().chain(of_trials);
+        names.map(|name| self.place.join(name)).collect()
+    }
+
+    /// For each listed recording the number of gestures of those before it, in the order of [`trials`](Self::trials), so
+    /// that gestures can be numbered in any order of reading.
+    pub fn first_gestures(&self) -> impl Iterator<Item = (&Trial, u32)> {
+        self.trials.iter().scan(0_u32, |next, (trial, labels)| {
+            let first = *next;
+            *next += labels.labels.len() as u32;
+            Some((trial, first))
+        })
     }
 
     /// What is odd about lists and labels, a sentence each.
@@ -240,9 +190,4 @@ fn list_folder(folder: &Path) -> Result<Found, EventError> {
         }
     }
     Ok(found)
-}
-
-/// Reads a label file of this data set.
-fn read_labels(file: impl Read) -> Result<Labels, EventError> {
-    labels::read(file, CLASSES)
 }

@@ -5,8 +5,16 @@ use std::{
     io::Read,
 };
 
-use super::{Labels, TEST_LIST, TRAIN_LIST, read_labels};
-use crate::events::{error::EventError, labels::small_text};
+use super::classes::CLASSES;
+use crate::events::{
+    error::EventError,
+    labels::{self, Labels, small_text},
+};
+
+/// The list of recordings to train on.
+pub const TRAIN_LIST: &str = "trials_to_train.txt";
+/// The list of recordings to test on.
+pub const TEST_LIST: &str = "trials_to_test.txt";
 
 /// More files than this are no copy of the data set, which has 246.
 const MAX_FILES: usize = 100_000;
@@ -76,7 +84,7 @@ impl Found {
         } else if name == TEST_LIST {
             self.test.replace(read_list(open()?, Part::Test)?).is_none()
         } else if let Some(trial) = name.strip_suffix("_labels.csv").filter(|name| is_trial(name)) {
-            self.labels.insert(trial.into(), read_labels(open()?)?).is_none()
+            self.labels.insert(trial.into(), labels::read(open()?, CLASSES)?).is_none()
         } else if let Some(trial) = name.strip_suffix(".aedat").filter(|name| is_trial(name)) {
             self.recordings.insert(trial.into())
         } else {
