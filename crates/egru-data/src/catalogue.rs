@@ -20,6 +20,8 @@ use crate::error::DataError;
 
 /// Name of MNIST in the catalogue.
 pub const MNIST: &str = "mnist";
+/// Name of WikiText-2 in the catalogue.
+pub const WIKITEXT_2: &str = "wikitext-2";
 
 /// One data set of the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,6 +28,8 @@ pub mod adding;
 mod batch;
 pub mod catalogue;
 mod config;
+
+pub mod corpus;
 mod crew;
 mod dataset;
 pub mod delay_copy;

@@ -408,5 +408,5 @@ fn the_manifest_is_complete() {
     }
     assert_eq!(catalogue::find("smnist").unwrap().name, "mnist");
     let error = catalogue::find("imagenet").unwrap_err();
-    assert!(error.to_string().contains("mnist, glyphs"), "{error}");
+    assert!(error.to_string().contains("mnist, wikitext-2, glyphs"), "{error}");
 }

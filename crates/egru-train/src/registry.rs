@@ -8,8 +8,8 @@
 //!
 //! let registry = Registry::default(); // .with::<MyCell>().with_data::<MyData>().with_task(MyTask)
 //! assert_eq!(registry.cells().collect::<Vec<_>>(), ["egru", "elstm", "gru", "lstm"]);
-//! assert_eq!(registry.data_sets().collect::<Vec<_>>(), ["adding", "delay-copy", "glyphs", "smnist"]);
-//! assert_eq!(registry.tasks().collect::<Vec<_>>(), ["classification", "regression"]);
+//! assert_eq!(registry.data_sets().collect::<Vec<_>>(), ["adding", "delay-copy", "glyphs", "smnist", "tokens", "wikitext-2"]);
+//! assert_eq!(registry.tasks().collect::<Vec<_>>(), ["classification", "language", "regression"]);
 //! ```
 
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use egru::cells::{Egru, Elstm, Gru, Lstm};
 use egru::{Cell, CellConfig};
 use egru_data::adding::AddingConfig;
+use egru_data::corpus::{TokensConfig, WikiText2Config};
 use egru_data::delay_copy::DelayCopyConfig;
 use egru_data::glyphs::GlyphsConfig;
 use egru_data::mnist::SmnistConfig;
@@ -31,7 +32,7 @@ use crate::opened::Opened;
 use crate::recipe::{DataRecipe, Recipe, RecipeError, did_you_mean, read_table};
 use crate::run_dir::RunDir;
 use crate::session::Session;
-use crate::task::{Classification, Regression, Task};
+use crate::task::{Classification, Language, Regression, Task};
 use crate::{TrainError, TrainOptions};
 
 /// What recipes may name.
@@ -53,7 +54,10 @@ impl Default for Registry {
             .with_data::<DelayCopyConfig>()
             .with_data::<GlyphsConfig>()
             .with_data::<SmnistConfig>()
+            .with_data::<TokensConfig>()
+            .with_data::<WikiText2Config>()
             .with_task(Classification)
+            .with_task(Language)
             .with_task(Regression)
     }
 }

@@ -5,6 +5,7 @@
 //! [`Registry::with_task`](crate::Registry::with_task).
 
 mod classification;
+mod language;
 mod regression;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::metric::{LOSS, Metric};
 use crate::tally::Tally;
 
 pub use classification::Classification;
+pub use language::Language;
 pub use regression::Regression;
 
 /// What is to be learnt from the samples of a data set.
