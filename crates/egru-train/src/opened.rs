@@ -45,8 +45,12 @@ impl<C: Cell> Opened<C> {
             task.as_ref(),
             &options.device.clone().autodiff(),
         )?;
-        let objective =
-            Objective { task, regularise: recipe.regularise.clone(), execution: recipe.execution };
+        let objective = Objective {
+            task,
+            regularise: recipe.regularise.clone(),
+            carry: recipe.training.carry,
+            execution: recipe.execution,
+        };
         Ok(Self { recipe, options, splits, objective, network, run })
     }
 
