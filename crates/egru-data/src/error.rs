@@ -176,6 +176,33 @@ pub enum DataError {
         /// What is wrong, and what is needed.
         problem: String,
     },
+    /// A text of a corpus cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Corpus {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, where, and what is needed.
+        problem: String,
+    },
+    /// A folder lacks the text of a split.
+    #[error(
+        "the corpus has no text of the {split} split. Looked for:\n{}place it there, or give another folder in data.corpus",
+        lines(looked_for)
+    )]
+    NoText {
+        /// The split.
+        split: Split,
+        /// Every path tried.
+        looked_for: Vec<PathBuf>,
+    },
+    /// A word that the vocabulary lacks, where it has none for unknown words.
+    #[error(
+        "the word `{word}` is not in the vocabulary, which has no `<unk>` to stand for it: use words of the corpus, in its spelling"
+    )]
+    UnknownWord {
+        /// The word.
+        word: String,
+    },
     /// A loader's worker thread could not start, or panicked.
     #[error("a data loading thread failed: {message}")]
     Worker {

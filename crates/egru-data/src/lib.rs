@@ -29,6 +29,7 @@ mod batch;
 pub mod catalogue;
 mod config;
 mod container;
+pub mod corpus;
 mod crew;
 mod dataset;
 pub mod delay_copy;

@@ -33,6 +33,7 @@ pub struct TokenStream {
     spec: Spec,
     tokens: Arc<[u32]>,
     vocabulary: usize,
+    words: Option<Arc<[String]>>,
     tracks: usize,
 }
 
@@ -70,7 +71,20 @@ impl TokenStream {
             layout: Layout::Tokens { vocabulary },
             output: Output::PerStep { classes: vocabulary },
         };
-        Self { spec, tokens, vocabulary, tracks }
+        Self { spec, tokens, vocabulary, words: None, tracks }
+    }
+
+    /// The same with the words that the tokens stand for: the
+    /// [names](SequenceDataset::class_names) of what is to be predicted.
+    ///
+    /// # Errors
+    /// [`DataError::Tokens`] unless there is one for each token of the vocabulary.
+    pub fn with_words(self, words: Arc<[String]>) -> Result<Self, DataError> {
+        if words.len() != self.vocabulary {
+            let problem = format!("{} words for a vocabulary of {}", words.len(), self.vocabulary);
+            return Err(DataError::Tokens { dataset: self.spec.name, problem });
+        }
+        Ok(Self { words: Some(words), ..self })
     }
 
     /// The tokens, in order.
@@ -128,6 +142,11 @@ impl SequenceDataset for TokenStream {
 
     fn folded(self: Arc<Self>, tracks: usize) -> Option<Arc<dyn SequenceDataset>> {
         let (name, tokens) = (self.spec.name.clone(), self.tokens.clone());
-        Some(Arc::new(Self::with_tracks(name, tokens, self.vocabulary, tracks.max(1))))
+        let folded = Self::with_tracks(name, tokens, self.vocabulary, tracks.max(1));
+        Some(Arc::new(Self { words: self.words.clone(), ..folded }))
+    }
+
+    fn class_names(&self) -> Option<Vec<String>> {
+        self.words.as_ref().map(|words| words.to_vec())
     }
 }

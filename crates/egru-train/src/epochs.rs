@@ -211,7 +211,7 @@ impl<'a, C: Cell> Training<'a, C> {
             for &window in round {
                 let batch = batches.next().expect("as many batches as windows")?;
                 rate += batch.rate / group as f64;
-                let state = self.carried.take().filter(|_| batch.carries);
+                let state = self.opened.objective.start(&batch, self.carried.take());
                 portions.push(Portion {
                     seed: seed_of(self.opened.recipe.seed, epoch, window),
                     batch,

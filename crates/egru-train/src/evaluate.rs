@@ -46,7 +46,7 @@ pub(crate) fn evaluate<C: Cell>(
     let mut done = 0;
     for batch in loader.epoch(0, 0)? {
         let batch = batch?;
-        let state = carried.take().filter(|_| batch.carries);
+        let state = opened.objective.start(&batch, carried.take());
         let pass = opened.objective.evaluate(network, &batch, state, COUNTED)?;
         evaluator.add(&pass.scored, &batch)?;
         let (sums, _) = pass.pending(network, &batch)?.read(None)?;

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorReadError};
 use egru::{Cell, Keep, Network, SequenceOutput};
-use egru_data::{Batch, Inputs};
+use egru_data::{Batch, Inputs, Output, SequenceDataset, Window};
 
 use crate::TrainError;
 use crate::evaluate::layer_name;
@@ -10,6 +10,10 @@ use crate::files;
 use crate::opened::Opened;
 use crate::report_data::{Inspection, LayerTrace, SampleTrace, Summary, UnitTrace};
 use crate::run_dir::RunDir;
+
+/// Steps of a stream that are looked at: as many as a drawing has room for, and more than any sample with an end of its own that
+/// has a target per step.
+const LONGEST: usize = 400;
 
 /// What to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +53,26 @@ pub(crate) fn inspect<C: Cell>(
     network: &Network<C>,
     request: InspectRequest,
 ) -> Result<Vec<SampleTrace>, TrainError> {
-    let test = opened.splits.test.as_ref();
+    let test = &opened.splits.test;
+    // One long stream is looked at in several places.
+    let test = test.clone().folded(request.samples).unwrap_or_else(|| test.clone());
     let names = test.class_names();
     (0..request.samples.min(test.len()))
         .map(|index| {
-            let batch = Batch::collate(test, &[index])?;
+            let batch = Batch::of_window(test.as_ref(), &window(test.as_ref(), index), None)?;
             sample(opened, network, batch, request.units, names.as_deref())
         })
         .collect()
+}
+
+/// The whole sample, or the beginning of one that goes on and on.
+fn window(data: &dyn SequenceDataset, index: usize) -> Window {
+    let steps = match data.spec().output {
+        // Only a target per step can be cut.
+        Output::PerStep { .. } if data.steps(index) > LONGEST => Some(0..LONGEST),
+        _ => None,
+    };
+    Window { steps, ..Window::whole(vec![index]) }
 }
 
 fn sample<C: Cell>(

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData, Transaction};
 use egru::{
-    ActivityCounts, Cell, CellError, Execution, FormReport, Input, Keep, Network, NetworkDraws,
-    NetworkOutput, SequenceOptions, StackState, regularise,
+    ActivityCounts, Cell, CellError, CellState, Execution, FormReport, Input, Keep, Network,
+    NetworkDraws, NetworkOutput, SequenceOptions, StackState, regularise,
 };
 use egru_data::{Batch, Inputs};
 
 use crate::TrainError;
-use crate::recipe::RegulariseRecipe;
+use crate::recipe::{Carry, RegulariseRecipe};
 use crate::seed::seeded;
 use crate::tally::Tally;
 use crate::task::{Scored, Task};
@@ -22,6 +22,7 @@ use crate::task::{Scored, Task};
 pub(crate) struct Objective {
     pub(crate) task: Arc<dyn Task>,
     pub(crate) regularise: RegulariseRecipe,
+    pub(crate) carry: Carry,
     pub(crate) execution: Execution,
 }
 
@@ -64,7 +65,7 @@ impl Objective {
         draws: &NetworkDraws<C::Draws>,
         keep: Keep,
     ) -> Result<Pass<C>, TrainError> {
-        let RegulariseRecipe { activity, state: states } = &self.regularise;
+        let RegulariseRecipe { activity, state: states, activation, temporal } = &self.regularise;
         let lengths = batch.lengths.as_deref();
         let options = SequenceOptions {
             lengths: batch.lengths.clone(),
@@ -89,7 +90,27 @@ impl Objective {
             let term = regularise::state(&output.layers, &thresholds, states.margin, lengths)?;
             loss = loss + term * states.weight;
         }
+        let last = &output.layers[output.layers.len() - 1];
+        if *activation > 0.0 {
+            loss = loss + regularise::activation(last, lengths) * *activation;
+        }
+        if *temporal > 0.0 {
+            loss = loss + regularise::temporal(last, lengths) * *temporal;
+        }
         Ok(Pass { output, scored, loss })
+    }
+
+    /// What a batch starts from, after a batch that ended in `state`.
+    pub(crate) fn start<S: CellState>(
+        &self,
+        batch: &Batch,
+        state: Option<StackState<S>>,
+    ) -> Option<StackState<S>> {
+        let state = state.filter(|_| batch.carries);
+        match self.carry {
+            Carry::State => state,
+            Carry::Events => state.map(StackState::emitted),
+        }
     }
 
     /// Runs a batch in evaluation: nothing is dropped.

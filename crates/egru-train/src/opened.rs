@@ -49,7 +49,12 @@ impl<C: Cell> Opened<C> {
         let network = network(&recipe, splits.train.spec(), outputs, &device)?;
         without_effect(&recipe, &network).into_iter().for_each(|text| options.notice(text));
         let objective =
-            Objective { task, regularise: recipe.regularise.clone(), execution: recipe.execution };
+            Objective {
+            task,
+            regularise: recipe.regularise.clone(),
+            carry: recipe.training.carry,
+            execution: recipe.execution,
+        };
         Ok(Self { recipe, options, splits, objective, network, run })
     }
 

@@ -101,11 +101,25 @@ impl Schedule {
                 // The last step of the run gets exactly the final rate.
                 let last = (self.starts[self.starts.len() - 1] - first).saturating_sub(1).max(1);
                 let share = (self.starts[epoch - 1] + step - first) as f64 / last as f64;
-                let fall = 1.0 + (share * std::f64::consts::PI).cos();
-                final_rate + 0.5 * (self.rate - final_rate) * fall
+                fall(self.rate, final_rate, share)
+            }
+            ScheduleRecipe::OneCycle { warm_up, start_rate, final_rate } => {
+                let (step, steps) =
+                    (self.starts[epoch - 1] + step, self.starts[self.starts.len() - 1]);
+                let up = (warm_up * steps as f64).round() as usize;
+                if step < up {
+                    return start_rate + (self.rate - start_rate) * step as f64 / up as f64;
+                }
+                let down = (steps - up).saturating_sub(1).max(1);
+                fall(self.rate, final_rate, (step - up) as f64 / down as f64)
             }
         }
     }
+}
+
+/// Half a cosine from one rate to another; `share` of it is done.
+fn fall(from: f64, to: f64, share: f64) -> f64 {
+    to + 0.5 * (from - to) * (1.0 + (share * std::f64::consts::PI).cos())
 }
 
 #[cfg(test)]
@@ -155,6 +169,27 @@ mod tests {
         for (rate, expected) in rates.iter().zip([0.5, 0.5, 0.5, 0.5, 0.3, 0.1]) {
             assert!((rate - expected).abs() < 1e-12, "{rates:?}");
         }
+    }
+
+    #[test]
+    fn one_cycle_goes_up_in_a_line_and_down_in_half_a_cosine() {
+        let recipe = recipe(&[
+            ("optimiser.learning_rate", "0.5"),
+            ("schedule.type", "one-cycle"),
+            ("schedule.warm_up", "0.4"),
+            ("schedule.start_rate", "0.1"),
+            ("training.epochs", "2"),
+        ]);
+        let rates = rates_of(&recipe, &[3, 2]);
+        for (rate, expected) in rates.iter().zip([0.1, 0.3, 0.5, 0.25, 0.0]) {
+            assert!((rate - expected).abs() < 1e-12, "{rates:?}");
+        }
+        // Without a way up, and over fewer steps than a cycle has parts.
+        let mut recipe = recipe;
+        recipe.schedule =
+            ScheduleRecipe::OneCycle { warm_up: 0.0, start_rate: 9.0, final_rate: 0.0 };
+        assert_eq!(rates_of(&recipe, &[1, 0]), [0.5]);
+        assert_eq!(rates_of(&recipe, &[1, 1]), [0.5, 0.0]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use egru_data::{Batch, DataError, Loader, LoaderConfig};
 use crate::TrainError;
 use crate::objective::{Objective, Portion};
 use crate::opened::Opened;
-use crate::recipe::RegulariseRecipe;
+use crate::recipe::{Carry, RegulariseRecipe};
 use crate::seed::seed_of;
 use crate::task::Task;
 
@@ -71,7 +71,13 @@ pub(crate) fn probe<C: Cell>(
 
 impl<C: Cell> TrainingStep<C> {
     fn objective(&self, execution: Execution) -> Objective {
-        Objective { task: self.task.clone(), regularise: self.regularise.clone(), execution }
+        Objective {
+            task: self.task.clone(),
+            regularise: self.regularise.clone(),
+            // There is one batch alone.
+            carry: Carry::default(),
+            execution,
+        }
     }
 }
 

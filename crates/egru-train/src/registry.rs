@@ -8,9 +8,11 @@
 //!
 //! let registry = Registry::default(); // .with::<MyCell>().with_data::<MyData>().with_task(MyTask)
 //! assert_eq!(registry.cells().collect::<Vec<_>>(), ["egru", "elstm", "gru", "lstm"]);
-//! let data_sets = ["adding", "delay-copy", "dvs128", "gesture-sim", "glyphs", "nmnist", "smnist"];
+//! let data_sets =
+//!     ["adding", "delay-copy", "dvs128", "gesture-sim", "glyphs", "nmnist", "smnist", "tokens", "wikitext-2"];
 //! assert_eq!(registry.data_sets().collect::<Vec<_>>(), data_sets);
-//! assert_eq!(registry.tasks().collect::<Vec<_>>(), ["classification", "regression", "voting"]);
+//! let tasks = ["classification", "language", "regression", "voting"];
+//! assert_eq!(registry.tasks().collect::<Vec<_>>(), tasks);
 //! ```
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use egru::cells::{Egru, Elstm, Gru, Lstm};
 use egru::{Cell, CellConfig};
 use egru_data::adding::AddingConfig;
+use egru_data::corpus::{TokensConfig, WikiText2Config};
 use egru_data::delay_copy::DelayCopyConfig;
 use egru_data::glyphs::GlyphsConfig;
 use egru_data::mnist::SmnistConfig;
@@ -33,7 +36,7 @@ use crate::opened::Opened;
 use crate::recipe::{DataRecipe, Recipe, RecipeError, did_you_mean, read_table};
 use crate::run_dir::RunDir;
 use crate::session::Session;
-use crate::task::{Classification, Regression, Task, Voting};
+use crate::task::{Classification, Language, Regression, Task, Voting};
 use crate::{TrainError, TrainOptions};
 
 /// What recipes may name.
@@ -58,7 +61,10 @@ impl Default for Registry {
             .with_data::<NmnistConfig>()
             .with_data::<Dvs128Config>()
             .with_data::<GestureSimConfig>()
+            .with_data::<TokensConfig>()
+            .with_data::<WikiText2Config>()
             .with_task(Classification)
+            .with_task(Language)
             .with_task(Regression)
             .with_task(Voting)
     }

@@ -5,6 +5,7 @@
 //! [`Registry::with_task`](crate::Registry::with_task).
 
 mod classification;
+mod language;
 mod regression;
 mod voting;
 
@@ -20,6 +21,7 @@ use crate::metric::{LOSS, Metric};
 use crate::tally::Tally;
 
 pub use classification::Classification;
+pub use language::Language;
 pub use regression::Regression;
 pub use voting::Voting;
 

@@ -1,6 +1,7 @@
-//! Terms added to the loss: towards few events, and towards a state that is near them.
+//! Terms added to the loss: towards few events, towards a state that is near them, and towards outputs that are
+//! small and change little.
 //!
-//! Both are those of the authors' code for the DVS128 Gesture experiment of Subramoney et al. 2023. With
+//! The first two are those of the authors' code for the DVS128 Gesture experiment of Subramoney et al. 2023. With
 //! the mean `<.>` over units, samples and the steps before each sample's end, and averaged over layers:
 //!
 //! ```text
@@ -52,6 +53,28 @@ pub fn state(
         Ok(mean(c - line.unsqueeze(), lengths))
     });
     average(terms, wanted)
+}
+
+/// Mean square of an output `<y^2>`, `[1]`: activation regularisation (AR) of Merity, McCann & Socher 2017, "Revisiting
+/// activation regularization for language RNNs", for the last layer of a language model. Theirs is of the output
+/// after dropout; this one is of what the layer gives.
+pub fn activation(layer: &SequenceOutput, lengths: Option<&[usize]>) -> Tensor<1> {
+    mean(layer.y.clone().square(), lengths)
+}
+
+/// Mean square of what changes in an output from step to step `<(y_t - y_{t-1})^2>`, `[1]`: temporal activation
+/// regularisation (TAR) of the same publication. Zero for a single step.
+pub fn temporal(layer: &SequenceOutput, lengths: Option<&[usize]>) -> Tensor<1> {
+    let y = layer.y.clone();
+    let [steps, _, _] = y.dims();
+    if steps < 2 {
+        return y.sum() * 0.0;
+    }
+    let change = (y.clone().slice([1..steps]) - y.slice([0..steps - 1])).square();
+    // A sample has one change fewer than it has steps.
+    let changes: Option<Vec<usize>> =
+        lengths.map(|lengths| lengths.iter().map(|length| length.saturating_sub(1)).collect());
+    mean(change, changes.as_deref())
 }
 
 /// Mean over units, samples and valid steps, `[1]`.

@@ -114,6 +114,22 @@ impl<S: CellState> StackState<S> {
         Self { layers: self.layers.into_iter().map(CellState::detach).collect() }
     }
 
+    /// What was emitted alone: of event-based cells the output `y`, with its `trace` and `window`; all else becomes
+    /// zero. The state of a cell without events stays as it is.
+    pub fn emitted(self) -> Self {
+        if !S::NAMES.contains(&"y") {
+            return self;
+        }
+        let only = |layer: S| {
+            let mut names = S::NAMES.iter();
+            layer.map(|tensor| match names.next() {
+                Some(&("y" | "trace" | "window")) => tensor,
+                _ => tensor.zeros_like(),
+            })
+        };
+        Self { layers: self.layers.into_iter().map(only).collect() }
+    }
+
     /// The state of the given samples, in that order.
     pub fn select(self, samples: Tensor<1, Int>) -> Self {
         let layers = self.layers.into_iter();

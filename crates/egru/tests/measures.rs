@@ -30,6 +30,25 @@ fn scalar(tensor: Tensor<1>) -> f64 {
 }
 
 #[test]
+fn activation_and_its_change_by_hand() {
+    for (_, device) in devices() {
+        let layer = output(&device);
+        let near = |got: Tensor<1>, expected: f64| {
+            let got = scalar(got);
+            assert!((got - expected).abs() < 1e-6, "{got} is not {expected}");
+        };
+        near(regularise::activation(&layer, None), (0.25 + 0.49 + 0.81) / 8.0);
+        near(regularise::temporal(&layer, None), (0.25 + 0.04) / 4.0);
+        // The first sample ends after one step, so that nothing of it changes.
+        near(regularise::activation(&layer, Some(&[1, 2])), (0.25 + 0.49 + 0.81) / 6.0);
+        near(regularise::temporal(&layer, Some(&[1, 2])), 0.04 / 2.0);
+        near(regularise::temporal(&layer, Some(&[1, 1])), 0.0);
+        let step = SequenceOutput { y: layer.y.slice([0..1]), c: None, events: None };
+        near(regularise::temporal(&step, None), 0.0);
+    }
+}
+
+#[test]
 fn regularisers_by_hand() {
     for (_, device) in devices() {
         let layers = [output(&device)];

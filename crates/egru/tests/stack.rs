@@ -143,6 +143,10 @@ fn states_detach_select_and_refuse_other_architectures() {
     let names: Vec<String> =
         state.clone().into_tensors().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["0.c", "0.y", "0.trace", "1.c", "1.y", "1.trace"]);
+    let emitted = state.clone().emitted().layers.remove(0);
+    assert_eq!(emitted.c.abs().max().into_scalar::<f32>(), 0.0);
+    emitted.y.into_data().assert_eq(&state.layers[0].y.clone().into_data(), true);
+    emitted.trace.into_data().assert_eq(&state.layers[0].trace.clone().into_data(), true);
     let detached = state.clone().detach();
     assert!(!detached.layers[0].c.is_tracked());
     let picked = detached.clone().select(Tensor::<1, Int>::from_ints([2, 0], &device));

@@ -14,6 +14,10 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("gesture-sim", include_str!("../../recipes/gesture-sim.toml")),
     ("dvs128", include_str!("../../recipes/dvs128.toml")),
     ("psmnist", include_str!("../../recipes/psmnist.toml")),
+    ("wt2-small", include_str!("../../recipes/wt2-small.toml")),
+    ("wt2", include_str!("../../recipes/wt2.toml")),
+    ("wt2-awd", include_str!("../../recipes/wt2-awd.toml")),
+    ("ptb", include_str!("../../recipes/ptb.toml")),
 ];
 
 /// The text of the recipe called `name`.

@@ -122,10 +122,25 @@ pub struct TrainingRecipe {
     /// Epochs without a better validation score before training stops. `0` is off.
     #[serde(default)]
     pub patience: usize,
+    /// What of the state goes on from window to window, where the sampling carries it; in evaluation too.
+    #[serde(default)]
+    pub carry: Carry,
     /// Optimiser steps between checkpoints inside an epoch, beside the one after each epoch. `0` is
     /// off.
     #[serde(default)]
     pub checkpoint_every: usize,
+}
+
+/// What of the recurrent state goes on from one window to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Carry {
+    /// All of it.
+    #[default]
+    State,
+    /// What event-based cells have emitted: `y` and its trace. The state `c` starts from zero in each window, as in EvNN, the
+    /// code of Subramoney et al. 2023. Cells without events carry all of it.
+    Events,
 }
 
 /// The update rule.
@@ -239,9 +254,23 @@ pub enum ScheduleRecipe {
         #[serde(default)]
         final_rate: f64,
     },
+    /// One cycle over the whole run (Smith & Topin 2018, "Super-convergence"): up to the optimiser's rate in a straight line,
+    /// then down in half a cosine to `final_rate` at the last step.
+    #[serde(rename = "one-cycle")]
+    OneCycle {
+        /// Share of all steps on the way up, in `[0, 1)`.
+        #[serde(default = "third")]
+        warm_up: f64,
+        /// Rate of the first step.
+        #[serde(default)]
+        start_rate: f64,
+        /// Rate at the end.
+        #[serde(default)]
+        final_rate: f64,
+    },
 }
 
-/// `[regularise]`: the paper's two regularisers; see [`egru::regularise`].
+/// `[regularise]`: terms added to the loss; see [`egru::regularise`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegulariseRecipe {
@@ -249,6 +278,10 @@ pub struct RegulariseRecipe {
     pub activity: ActivityRecipe,
     /// Keeps the states near their thresholds.
     pub state: StateRecipe,
+    /// Factor of the mean square of the last layer's output (AR of AWD-LSTM); `0` is off.
+    pub activation: f64,
+    /// Factor of the mean square of its change from step to step (TAR of AWD-LSTM); `0` is off.
+    pub temporal: f64,
 }
 
 /// `[regularise.activity]`.
@@ -283,6 +316,10 @@ fn one() -> u64 {
 
 fn one_usize() -> usize {
     1
+}
+
+fn third() -> f64 {
+    0.3
 }
 
 fn one_f64() -> f64 {

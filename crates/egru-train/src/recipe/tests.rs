@@ -127,6 +127,9 @@ fn values_of_the_wrong_type_or_out_of_range_name_their_field() {
         ("optimiser.beta2", "1.0"),
         ("optimiser.learning_rate", "nan"),
         ("regularise.activity.target", "2"),
+        ("regularise.activation", "-1"),
+        ("regularise.temporal", "inf"),
+        ("training.carry", "nothing"),
         ("execution.path", "fast"),
         ("name", "a/b"),
     ] {

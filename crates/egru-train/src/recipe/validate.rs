@@ -101,8 +101,13 @@ impl ScheduleRecipe {
                 require(positive(gamma), "schedule.gamma", gamma, "use a positive factor")
             }
             Self::Cosine { final_rate, .. } => {
-                let remedy = "use a rate of at least 0";
-                require(not_negative(final_rate), "schedule.final_rate", final_rate, remedy)
+                require(not_negative(final_rate), "schedule.final_rate", final_rate, RATE)
+            }
+            Self::OneCycle { warm_up, start_rate, final_rate } => {
+                let share = (0.0..1.0).contains(&warm_up);
+                require(share, "schedule.warm_up", warm_up, "use a share in [0, 1)")?;
+                require(not_negative(start_rate), "schedule.start_rate", start_rate, RATE)?;
+                require(not_negative(final_rate), "schedule.final_rate", final_rate, RATE)
             }
         }
     }
@@ -113,6 +118,8 @@ impl RegulariseRecipe {
         for (field, weight) in [
             ("regularise.activity.weight", self.activity.weight),
             ("regularise.state.weight", self.state.weight),
+            ("regularise.activation", self.activation),
+            ("regularise.temporal", self.temporal),
         ] {
             require(not_negative(weight), field, weight, "use a number of at least 0")?;
         }
@@ -123,6 +130,8 @@ impl RegulariseRecipe {
         require(share, "regularise.activity.target", target, "use a share in [0, 1]")
     }
 }
+
+const RATE: &str = "use a rate of at least 0";
 
 fn positive(value: f64) -> bool {
     value.is_finite() && value > 0.0

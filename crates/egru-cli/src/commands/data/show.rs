@@ -28,12 +28,22 @@ pub(super) fn run(
     let splits = context.registry.load(&config(name)?, root, seed)?;
     let (spec, train) = (splits.train.spec(), &splits.train);
     let sizes = [Split::Train, Split::Valid, Split::Test].map(|split| splits.get(split).len());
-    let sample = train.sample(index, None)?;
+    // A stream of tokens is one item as long as it is: its beginning is enough to look at.
+    let sample = match (spec.layout, spec.output) {
+        (Layout::Tokens { .. }, egru_data::Output::PerStep { .. }) => {
+            train.part(index, 0..train.steps(index).min(WIDTH), None)?
+        }
+        _ => train.sample(index, None)?,
+    };
 
     let out = &context.out;
     out.say(spec);
     let [n_train, n_valid, n_test] = sizes;
     out.say(format!("{n_train} samples to train, {n_valid} to validate, {n_test} to test"));
+    if let Layout::Tokens { .. } = spec.layout {
+        let steps = Split::ALL.map(|split| splits.get(split).spec().steps.to_string());
+        out.say(format!("steps of a sample: {}", steps.join(", ")));
+    }
     for file in &splits.provenance {
         out.say(format!("read from {} (sha256 {})", file.path.display(), file.sha256));
     }
@@ -58,13 +68,16 @@ pub(super) fn run(
     let target = match &sample.target {
         Target::Class(index) => format!("class {}", class(*index)),
         Target::Value(value) => format!("value {value}"),
+        Target::Classes(_) if matches!(spec.layout, Layout::Tokens { .. }) => {
+            "each step the token that follows".to_owned()
+        }
         Target::Classes(labels) => {
             let label = |l: &Option<usize>| l.map_or_else(|| "·".to_owned(), class);
             labels.iter().map(label).collect::<Vec<_>>().join(" ")
         }
     };
     out.say(format!("\ntraining sample {index}, {target}:"));
-    out.say(drawing(&sample, spec));
+    out.say(drawing(&sample, spec, names.as_deref()));
     let mut shape = json!(spec);
     shape["channels"] = json!(spec.channels());
     let inputs = match &sample.inputs {
@@ -108,12 +121,17 @@ fn balance(dataset: &dyn SequenceDataset) -> anyhow::Result<Vec<usize>> {
     Ok(counts)
 }
 
-/// The sample in shades: a picture where it is one (of frames, the first), else time from left to right; tokens as numbers.
-fn drawing(sample: &Sample, spec: &Spec) -> String {
+/// The sample in shades: a picture where it is one (of frames, the first), else time from left to right; tokens as their
+/// names, or as numbers.
+fn drawing(sample: &Sample, spec: &Spec, names: Option<&[String]>) -> String {
     let values = match &sample.inputs {
         Inputs::Values(values) => values,
         Inputs::Tokens(tokens) => {
-            let shown = tokens.iter().take(WIDTH).map(u32::to_string).collect::<Vec<_>>();
+            let name = |&token: &u32| {
+                let name = names.and_then(|names| names.get(token as usize));
+                name.map_or_else(|| token.to_string(), String::clone)
+            };
+            let shown = tokens.iter().take(WIDTH).map(name).collect::<Vec<_>>();
             return format!("  {}", shown.join(" "));
         }
     };
@@ -150,7 +168,8 @@ mod tests {
     fn drawn(inputs: Inputs, steps: usize, layout: Layout) -> String {
         let output = egru_data::Output::Class { classes: 2 };
         let spec = Spec { name: "drawn".into(), steps, layout, output };
-        drawing(&Sample { inputs, steps, target: Target::Class(0) }, &spec)
+        let names = ["one", "two"].map(str::to_owned);
+        drawing(&Sample { inputs, steps, target: Target::Class(0) }, &spec, Some(&names))
     }
 
     #[test]
@@ -163,7 +182,7 @@ mod tests {
         let series = Inputs::Values(vec![1.0, 0.0, 0.0, -1.0, 0.0, 0.0]);
         assert_eq!(drawn(series, 3, Layout::Flat { channels: 2 }), "  ██\n    ██");
         let words = Layout::Tokens { vocabulary: 9 };
-        assert_eq!(drawn(Inputs::Tokens(vec![3, 1, 8]), 3, words), "  3 1 8");
+        assert_eq!(drawn(Inputs::Tokens(vec![3, 1, 0]), 3, words), "  3 two one");
     }
 
     #[test]
