@@ -48,8 +48,7 @@ impl<C: Cell> Opened<C> {
         let device = options.device.clone().autodiff();
         let network = network(&recipe, splits.train.spec(), outputs, &device)?;
         without_effect(&recipe, &network).into_iter().for_each(|text| options.notice(text));
-        let objective =
-            Objective {
+        let objective = Objective {
             task,
             regularise: recipe.regularise.clone(),
             carry: recipe.training.carry,

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    catalogue::{self, DatasetInfo, WIKITEXT_2},
+    catalogue::{self, DatasetInfo},
     config::DatasetConfig,
     dataset::SequenceDataset,
     error::DataError,
@@ -69,7 +69,7 @@ const PENN_TREEBANK: Known =
 pub struct WikiText2Config {}
 
 impl DatasetConfig for WikiText2Config {
-    const NAME: &'static str = WIKITEXT_2;
+    const NAME: &'static str = "wikitext-2";
 
     /// Reads `wiki.{train,valid,test}.tokens` under `root`. Other counts than the published ones, or
     /// another checksum, are a warning.
@@ -78,15 +78,22 @@ impl DatasetConfig for WikiText2Config {
     /// [`DataError::NoRoot`] and [`DataError::Missing`] say how to get the files, [`DataError::Corpus`] what
     /// is wrong with one.
     fn load(&self, root: Option<&Path>, _seed: u64) -> Result<Splits, DataError> {
-        let info = catalogue::find(WIKITEXT_2)?;
+        let info = catalogue::find(Self::NAME)?;
         let root = info.require_root(root)?;
-        let path = |split| info.find(&format!("wiki.{split}."), root);
-        let paths = [path(Split::Train)?, path(Split::Valid)?, path(Split::Test)?];
+        let [train, valid, test] = info.files.as_slice() else {
+            return Err(DataError::Config {
+                field: "data.name",
+                value: Self::NAME.to_owned(),
+                problem: "the catalogue does not have its three files".to_owned(),
+            });
+        };
+        let path = |file| info.find(file, root);
+        let paths = [path(train)?, path(valid)?, path(test)?];
         load(Self::NAME, paths, Some((&WIKITEXT_2_COUNTS, Some(info))))
     }
 
     fn files(&self) -> Result<Option<&'static DatasetInfo>, DataError> {
-        catalogue::find(WIKITEXT_2).map(Some)
+        catalogue::find(Self::NAME).map(Some)
     }
 
     fn task(&self) -> &'static str {
@@ -231,7 +238,9 @@ fn warnings(
         warnings.push(format!("this is not {title}: perplexities on it cannot be compared"));
         return warnings;
     }
-    let other = |text: &&Text| info.is_some_and(|info| !info.knows(&text.record.sha256));
+    let other = |text: &&Text| {
+        info.is_some_and(|info| info.files.iter().all(|file| file.sha256 != text.record.sha256))
+    };
     let other = texts.iter().filter(other).map(|Text { record, .. }| {
         format!(
             "{}: sha256 {} is not that of the published file, though the numbers of tokens and of different words of \
