@@ -364,6 +364,34 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = sensor)]
         sensor: Option<Sensor>,
     },
+    /// Write recordings of simulated gestures before an event camera, in the layout of a published data set.
+    Simulate {
+        /// The layout.
+        #[arg(value_enum)]
+        layout: SimulatedLayout,
+        /// Users; the last quarter of them is to test on.
+        #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=9999))]
+        users: u32,
+        /// Lights in which each user is recorded.
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=5))]
+        lights: u32,
+        /// Seconds of each of the eleven gestures.
+        #[arg(long, value_name = "S", default_value_t = 6.0)]
+        seconds: f64,
+        /// Everything follows from it.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// The folder, which is made; files of the same names are replaced.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// How simulated recordings lie in their folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulatedLayout {
+    /// As DVS128 Gesture: AEDAT 3.1, labels, the lists of what is to train and to test on.
+    Dvs128,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 
 use egru_bench::Calibration;
+use egru_data::events::Sensor;
 
 /// A word as a shell reads it back.
 pub(super) fn quoted(word: &OsStr) -> String {

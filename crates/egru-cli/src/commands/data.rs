@@ -1,17 +1,19 @@
-//! `data`: list, fetch, verify and show data sets, print recordings.
+//! `data`: list, fetch, verify and show data sets, print and simulate recordings.
 
 mod events;
 mod show;
+mod simulate;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use egru_data::events::simulate::Simulation;
 use egru_data::fetch::{self, FetchOptions, FileState, Report};
 use egru_data::{DatasetInfo, catalogue};
 use serde_json::json;
 
 use super::{Context, Outcome};
-use crate::args::DataCommand;
+use crate::args::{DataCommand, SimulatedLayout};
 use crate::progress::FetchProgress;
 use crate::table::list;
 
@@ -27,7 +29,25 @@ pub(crate) fn run(context: &Context<'_>, command: &DataCommand) -> Outcome {
             show::run(context, name, *sample, *seed, data.folder())
         }
         DataCommand::Events { file, stats, sensor } => {
-            events::run(context.out, file, *stats, *sensor)
+            events::run(&context.out, file, *stats, *sensor)
+        }
+        DataCommand::Simulate {
+            layout: SimulatedLayout::Dvs128,
+            users,
+            lights,
+            seconds,
+            seed,
+            out,
+        } => {
+            let simulation = Simulation {
+                users: *users,
+                test_users: (users / 4).max(1),
+                lights: *lights,
+                seconds: *seconds,
+                seed: *seed,
+                ..Simulation::default()
+            };
+            simulate::run(context.out, &simulation, out)
         }
     }
 }

@@ -16,8 +16,20 @@ use crate::output::Output;
 /// What a line of events holds.
 const COLUMNS: &str = "timestamp_us,x,y,polarity";
 
-/// Prints the recording at `file`, run by run. Before an error come the good events.
-pub(super) fn run(out: Output, file: &Path, stats: bool, sensor: Option<Sensor>) -> Outcome {
+/// Prints the recording at `file`. A reader that has enough, as `head`, ends the work: there is nothing else to it.
+pub(super) fn run(out: &Output, file: &Path, stats: bool, sensor: Option<Sensor>) -> Outcome {
+    let nobody_reads = |error: &anyhow::Error| {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    match print(out, file, stats, sensor) {
+        Err(error) if nobody_reads(&error) => Ok(ExitCode::SUCCESS),
+        printed => printed,
+    }
+}
+
+/// Prints the recording, run by run. Before an error come the good events.
+fn print(out: &Output, file: &Path, stats: bool, sensor: Option<Sensor>) -> Outcome {
     let mut reader = events::open(file, sensor).map_err(DataError::from)?;
     let mut lines = BufWriter::new(io::stdout().lock());
     let format = out.format();
@@ -56,7 +68,7 @@ pub(super) fn run(out: Output, file: &Path, stats: bool, sensor: Option<Sensor>)
         "sensor": sensor.to_string(),
         "stats": figures(&counted),
         "warnings": notes.warnings(),
-    }))?;
+    }));
     Ok(ExitCode::SUCCESS)
 }
 
