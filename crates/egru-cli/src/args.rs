@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Draw what the network of a run does: events, states, activity (SVG files and report.html).
     Inspect(InspectArgs),
+    /// Let the network of a run on a text go on from a beginning, word by word.
+    Generate(GenerateArgs),
     /// Time the operations on named workloads, after a check of their results.
     Bench(BenchArgs),
     /// List the backends, which of them are compiled in, and their devices.
@@ -257,6 +259,35 @@ pub(crate) struct InspectArgs {
     /// Write drawings and report into this folder instead of the run's.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// The run directory.
+    pub run: PathBuf,
+    /// The beginning: words between blanks, in the corpus' spelling.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub prompt: String,
+    /// Words to generate.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub words: usize,
+    /// Below 1 likely words become likelier; 0 always takes the likeliest.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+    pub temperature: f64,
+    /// Choose from so many of the likeliest words; 0: from all.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub top_k: usize,
+    /// Choose from the likeliest words that together have this probability.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub top_p: f64,
+    /// Seed of the choices.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The words as the corpus has them, instead of text for people.
+    #[arg(long)]
+    pub raw: bool,
     #[command(flatten)]
     pub place: PlaceArgs,
 }

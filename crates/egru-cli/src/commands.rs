@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod eval;
+pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod recipes;
 pub(crate) mod train;

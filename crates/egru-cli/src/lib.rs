@@ -92,6 +92,7 @@ pub fn run(
         Command::Eval(args) => commands::eval::run(&context, args),
         Command::Data(command) => commands::data::run(&context, command),
         Command::Inspect(args) => commands::inspect::run(&context, args),
+        Command::Generate(args) => commands::generate::run(&context, args),
         Command::Bench(args) => commands::bench::run(&context, args),
         Command::Devices => commands::devices::run(&context),
     });

@@ -46,6 +46,16 @@ impl Output {
         }
     }
 
+    /// Writes a part of a line for people, to be seen at once.
+    pub fn stream(&self, text: &str) -> io::Result<()> {
+        let mut to: Box<dyn Write> = match self.format {
+            Format::Human => Box::new(io::stdout().lock()),
+            Format::Json => Box::new(io::stderr().lock()),
+        };
+        to.write_all(text.as_bytes())?;
+        to.flush()
+    }
+
     /// Whether [`say`](Self::say) writes to a terminal.
     pub fn is_terminal(&self) -> bool {
         match self.format {

@@ -33,6 +33,7 @@ mod error;
 mod evaluate;
 mod files;
 mod format;
+mod generate;
 mod gradients;
 mod inspect;
 mod lock;
@@ -62,6 +63,7 @@ pub mod task;
 
 pub use error::TrainError;
 pub use files::{FileError, write_atomic};
+pub use generate::{GenerateRequest, Generated};
 pub use inspect::InspectRequest;
 pub use options::{Caller, Strategy, TrainOptions};
 pub use probe::{Probe, ProbeRequest};

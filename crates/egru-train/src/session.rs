@@ -8,6 +8,7 @@ use egru_data::Splits;
 
 use crate::TrainError;
 use crate::evaluate::{evaluate, summary};
+use crate::generate::{GenerateRequest, Generated, generate};
 use crate::inspect::{InspectRequest, inspect};
 use crate::opened::Opened;
 use crate::probe::{Probe, ProbeRequest, probe};
@@ -46,6 +47,18 @@ pub trait Session {
     /// # Errors
     /// See [`TrainError`].
     fn inspect(&mut self, request: InspectRequest) -> Result<Inspection, TrainError>;
+
+    /// Lets the best checkpoint go on from a beginning, word by word. `tell` is given each word as soon as it is chosen,
+    /// and answers whether to go on.
+    ///
+    /// # Errors
+    /// [`TrainError::Unsuited`] for a run on something else than a text; a value out of range; a word of the prompt that the
+    /// vocabulary has no place for; else see [`TrainError`].
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        tell: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Generated, TrainError>;
 
     /// A training step of the best checkpoint, to be timed and checked along every path.
     ///
@@ -97,6 +110,15 @@ impl<C: Cell> Session for Opened<C> {
             summary.metrics = self.objective.task.metrics();
         }
         Inspection::of(&run, summary, samples)
+    }
+
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        tell: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Generated, TrainError> {
+        let run = self.run()?;
+        generate(self, &self.trained(&run)?.0.valid(), request, tell)
     }
 
     fn probe(&mut self, request: ProbeRequest) -> Result<Box<dyn Probe>, TrainError> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use common::{history, serial};
 use egru_train::report_data::Summary;
-use egru_train::{InspectRequest, Recipe, Registry, TrainError, TrainOptions};
+use egru_train::{GenerateRequest, InspectRequest, Recipe, Registry, TrainError, TrainOptions};
 
 /// A corpus of few words, of which two may follow each.
 fn corpus(folder: &Path) {
@@ -91,10 +91,45 @@ fn a_language_is_learnt_and_evaluated_at_any_batch_and_window() {
     let [one, ten, many] = ["1", "10", "64"].map(|batch| evaluated(batch, "7"));
     assert!((ten - one).abs() < 0.1 * one && (many - one).abs() < 0.3 * one, "{one} {ten} {many}");
 
+    goes_on_from_a_prompt(&summary, &options);
     let mut run = Registry::default().open(&summary.run_dir, &[], &options).unwrap();
     let inspection = run.inspect(InspectRequest { samples: 2, units: 2 }).unwrap();
     assert_eq!(inspection.samples.len(), 2);
     assert!(inspection.samples[1].verdict.prediction.starts_with("perplexity "));
+}
+
+/// What it generates is the language that it has learnt, and follows from the seed.
+fn goes_on_from_a_prompt(summary: &Summary, options: &TrainOptions) {
+    let mut run = Registry::default().open(&summary.run_dir, &[], options).unwrap();
+    let mut generate = |request: GenerateRequest| {
+        let mut told = Vec::new();
+        let generated = run.generate(&request, &mut |word| {
+            told.push(word.to_owned());
+            true
+        });
+        generated.inspect(|generated| assert_eq!(generated.words, told))
+    };
+    let request = GenerateRequest { words: 200, prompt: "the owl".into(), ..Default::default() };
+    let first = generate(request.clone()).unwrap();
+    assert_eq!((first.words.len(), first.unknown.len()), (200, 0));
+    assert_eq!(first.prompt, ["the", "owl"]);
+    assert!(first.activity > 0.0 && first.activity < 1.0, "{}", first.activity);
+    let again = generate(request.clone()).unwrap();
+    assert_eq!(again.words, first.words);
+    assert_ne!(
+        generate(GenerateRequest { seed: 2, ..request.clone() }).unwrap().words,
+        first.words
+    );
+    // A line of the corpus has 12 words.
+    let lines = first.words.iter().filter(|word| *word == "<eos>").count();
+    assert!((5..40).contains(&lines), "{lines}");
+
+    let unknown =
+        generate(GenerateRequest { prompt: "the cat".into(), words: 1, ..request.clone() });
+    let unknown = unknown.unwrap();
+    assert_eq!((&unknown.prompt[1][..], unknown.unknown), ("<unk>", vec!["cat".to_owned()]));
+    let none = generate(GenerateRequest { prompt: " ".into(), words: 0, ..request }).unwrap();
+    assert_eq!((none.prompt, none.words.len()), (vec!["<eos>".to_owned()], 0));
 }
 
 #[test]

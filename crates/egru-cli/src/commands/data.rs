@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context<'_>, command: &DataCommand) -> Outcome {
                 seed: *seed,
                 ..Simulation::default()
             };
-            simulate::run(context.out, &simulation, out)
+            simulate::run(&context.out, &simulation, out)
         }
     }
 }

@@ -17,6 +17,7 @@
 //!
 //! S. Merity, C. Xiong, J. Bradbury, R. Socher: Pointer sentinel mixture models. ICLR 2017.
 
+mod plain;
 mod read;
 mod vocabulary;
 
@@ -40,6 +41,7 @@ use crate::{
     stream::TokenStream,
 };
 
+pub use plain::PlainText;
 pub use read::{LONGEST_WORD, TextError, read_text};
 pub use vocabulary::{Encoded, Vocabulary};
 

@@ -11,16 +11,13 @@ use crate::commands::Outcome;
 use crate::output::Output;
 
 /// Writes the recordings to `folder`, and says each when it is there.
-pub(super) fn run(out: Output, simulation: &Simulation, folder: &Path) -> Outcome {
-    let (mut recordings, mut told) = (Vec::new(), Ok(()));
+pub(super) fn run(out: &Output, simulation: &Simulation, folder: &Path) -> Outcome {
+    let mut recordings = Vec::new();
     write_dvs128(folder, simulation, &mut |name, events| {
-        if told.is_ok() {
-            told = out.say(format!("{}.aedat: {events} events", folder.join(name).display()));
-        }
+        out.say(format!("{}.aedat: {events} events", folder.join(name).display()));
         recordings.push(json!({ "name": name, "events": events }));
     })
     .map_err(DataError::from)?;
-    told?;
-    out.finish(&json!({ "folder": folder.display().to_string(), "recordings": recordings }))?;
+    out.finish(&json!({ "folder": folder.display().to_string(), "recordings": recordings }));
     Ok(ExitCode::SUCCESS)
 }
