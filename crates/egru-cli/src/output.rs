@@ -46,14 +46,16 @@ impl Output {
         }
     }
 
-    /// Writes a part of a line for people, to be seen at once.
-    pub fn stream(&self, text: &str) -> io::Result<()> {
-        let mut to: Box<dyn Write> = match self.format {
-            Format::Human => Box::new(io::stdout().lock()),
-            Format::Json => Box::new(io::stderr().lock()),
+    /// Writes a part of a line for people, to be seen at once. Tells whether anybody reads the output that counts.
+    pub fn stream(&self, text: &str) -> bool {
+        let all = |to: &mut dyn Write| to.write_all(text.as_bytes()).and_then(|()| to.flush());
+        let written = match self.format {
+            Format::Human => all(&mut io::stdout().lock()),
+            Format::Json | Format::Csv => all(&mut io::stderr().lock()),
         };
-        to.write_all(text.as_bytes())?;
-        to.flush()
+        let read = written.is_ok() || self.format != Format::Human;
+        self.keep(written);
+        read
     }
 
     /// Whether [`say`](Self::say) writes to a terminal.

@@ -30,30 +30,26 @@ pub(crate) fn run(context: &Context<'_>, args: &GenerateArgs) -> Outcome {
         move || interrupter.stop(Some("interrupted"))
     })?;
     let mut session = context.registry.open(&args.run, &[], &options)?;
-    let out = context.out;
+    let out = &context.out;
     let mut plain = PlainText::default();
     let mut show = |word: &str| match args.raw {
         true => format!("{word} "),
         false => plain.add(word),
     };
     for word in args.prompt.split_whitespace() {
-        out.stream(&show(word))?;
+        out.stream(&show(word));
     }
-    // A reader that has left is told after the last word.
-    let mut written = Ok(());
-    let generated = session.generate(&request, &mut |word| {
-        written = out.stream(&show(word));
-        written.is_ok() && !interrupter.should_stop()
-    })?;
-    written?;
+    // Nobody needs words that nobody reads.
+    let generated = session
+        .generate(&request, &mut |word| out.stream(&show(word)) && !interrupter.should_stop())?;
     let rate = generated.words.len() as f64 / generated.seconds.max(1e-9);
     out.say(format!(
         "\n\n{} words, {rate:.0} words/s, {:.1} % of the units active",
         generated.words.len(),
         100.0 * generated.activity
-    ))?;
+    ));
     if !generated.unknown.is_empty() {
-        out.say(format!("read as <unk>: {}", generated.unknown.join(", ")))?;
+        out.say(format!("read as <unk>: {}", generated.unknown.join(", ")));
     }
     out.finish(&json!({
         "prompt": generated.prompt,
@@ -63,7 +59,7 @@ pub(crate) fn run(context: &Context<'_>, args: &GenerateArgs) -> Outcome {
         "seconds": generated.seconds,
         "words_per_second": rate,
         "activity": generated.activity,
-    }))?;
+    }));
     Ok(ExitCode::SUCCESS)
 }
 
