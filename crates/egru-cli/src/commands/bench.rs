@@ -73,15 +73,16 @@ pub(crate) fn run(context: &Context<'_>, args: &BenchArgs) -> Outcome {
 
 /// Whether an error is about one workload at one activity, so that others can be measured all the same.
 fn is_of_one_point(error: &anyhow::Error) -> bool {
-    matches!(
-        error.downcast_ref(),
-        Some(
-            BenchError::CheckFailed { .. }
-                | BenchError::NoEvents { .. }
-                | BenchError::Activity { .. }
-                | BenchError::Op { .. }
+    error.is::<NoMemory>()
+        || matches!(
+            error.downcast_ref(),
+            Some(
+                BenchError::CheckFailed { .. }
+                    | BenchError::NoEvents { .. }
+                    | BenchError::Activity { .. }
+                    | BenchError::Op { .. }
+            )
         )
-    )
 }
 
 /// What to time: the workloads asked for, or all of them, each with every batch asked for, or its own.
@@ -143,12 +144,18 @@ fn memory_of_a_process(
         .context("cannot start this program again to measure memory")?;
     if !output.status.success() {
         let error = String::from_utf8_lossy(&output.stderr);
-        bail!("memory cannot be measured: {}", error.trim().trim_start_matches("error: "));
+        let problem = error.trim().trim_start_matches("error: ").to_owned();
+        return Err(NoMemory(problem).into());
     }
     let result: Value = serde_json::from_slice(&output.stdout)
         .context("the process that measured memory gave no figure")?;
     Ok(result["added_memory_mib"].as_f64())
 }
+
+/// The process that was to measure memory failed, for want of it perhaps.
+#[derive(Debug, thiserror::Error)]
+#[error("memory cannot be measured: {0}")]
+struct NoMemory(String);
 
 /// What [`memory_of_a_process`] starts.
 fn memory_of_this_process(context: &Context<'_>, args: &BenchArgs, device: &Device) -> Outcome {
