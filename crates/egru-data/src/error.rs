@@ -2,13 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{
-    catalogue::{DatasetInfo, catalogue},
-    events::EventError,
-    fetch::error::FetchError,
-    idx::IdxError,
-    sample::Split,
-};
+use crate::{events::EventError, fetch::error::FetchError, idx::IdxError, sample::Split};
 
 /// Why a data set could not be loaded, read or batched.
 #[derive(Debug, thiserror::Error)]
@@ -167,21 +161,6 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// The data set whose published files, fetched, would cure this: for a program to say how it
-    /// fetches.
-    pub fn cured_by_fetching(&self) -> Option<&str> {
-        let dataset = match self {
-            Self::NoRoot { dataset, .. }
-            | Self::Missing { dataset, .. }
-            | Self::Idx { dataset, .. }
-            | Self::CountMismatch { dataset, .. }
-            | Self::SizeMismatch { dataset, .. } => dataset,
-            _ => return None,
-        };
-        let known = |info: &&DatasetInfo| info.name == *dataset && info.can_be_fetched();
-        catalogue().iter().find(known).map(|info| info.name.as_str())
-    }
-
     /// For `map_err`: an I/O failure with the path and the attempted action, a verb.
     pub(crate) fn io(
         action: &'static str,
