@@ -1,5 +1,5 @@
 //! burn-ndarray, deprecated upstream in favour of burn-flex: to drop it, delete this file and its
-//! mentions in `main.rs` and `Cargo.toml`.
+//! mentions in `lib.rs` and `Cargo.toml`.
 
 use crate::cpu;
 

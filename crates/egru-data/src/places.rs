@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    catalogue::{DatasetInfo, FileInfo},
+    catalogue::{DatasetInfo, FileInfo, catalogue},
     error::DataError,
 };
 
@@ -124,5 +124,22 @@ impl FileInfo {
         let dotted = format!("{stem}.idx{dimensions}");
         let dotted_gz = format!("{dotted}.gz");
         vec![published.clone(), plain, dotted, dotted_gz]
+    }
+}
+
+impl DataError {
+    /// The data set whose published files, fetched, would cure this: for a program to say how it
+    /// fetches.
+    pub fn cured_by_fetching(&self) -> Option<&str> {
+        let dataset = match self {
+            Self::NoRoot { dataset, .. }
+            | Self::Missing { dataset, .. }
+            | Self::Idx { dataset, .. }
+            | Self::CountMismatch { dataset, .. }
+            | Self::SizeMismatch { dataset, .. } => dataset,
+            _ => return None,
+        };
+        let known = |info: &&DatasetInfo| info.name == *dataset && info.can_be_fetched();
+        catalogue().iter().find(known).map(|info| info.name.as_str())
     }
 }
