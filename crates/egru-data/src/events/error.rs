@@ -163,9 +163,9 @@ pub enum EventError {
         /// What was asked for.
         what: &'static str,
         /// Values that it needs.
-        needed: u128,
+        needed: u64,
         /// Values allowed.
-        limit: u128,
+        limit: u64,
         /// What to change.
         remedy: &'static str,
     },

@@ -180,7 +180,7 @@ pub(crate) fn small_text(file: impl Read) -> Result<String, EventError> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(EventError::Read)?;
     if bytes.len() as u64 > MAX_BYTES {
-        let (needed, limit) = (bytes.len() as u128, MAX_BYTES.into());
+        let (needed, limit) = (bytes.len() as u64, MAX_BYTES);
         let remedy = "this is no file of labels or names";
         return Err(EventError::TooLarge { what: "the text file", needed, limit, remedy });
     }

@@ -75,7 +75,7 @@ impl Found {
         open: impl FnOnce() -> Result<Box<dyn Read + 'a>, EventError>,
     ) -> Result<(), EventError> {
         if self.labels.len().max(self.recordings.len()) >= MAX_FILES {
-            let (needed, limit) = (MAX_FILES as u128 + 1, MAX_FILES as u128);
+            let (needed, limit) = (MAX_FILES as u64 + 1, MAX_FILES as u64);
             let remedy = "this is no copy of DVS128 Gesture";
             return Err(EventError::TooLarge { what: "the list of files", needed, limit, remedy });
         }
