@@ -257,3 +257,59 @@ fn events_are_printed_for_a_reader_that_leaves() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stderr), "");
 }
+
+#[test]
+fn simulated_gestures_are_written_read_and_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let place = data.join("dvs128");
+    let written =
+        json(
+            &[
+                &[
+                    "data",
+                    "simulate",
+                    "dvs128",
+                    "--users",
+                    "4",
+                    "--lights",
+                    "1",
+                    "--seconds",
+                    "0.3",
+                ][..],
+                &["--out", arg(&place)],
+            ]
+            .concat(),
+        );
+    assert_eq!(written["recordings"].as_array().unwrap().len(), 4);
+    let recording = place.join("user04_fluorescent.aedat");
+    let stats = json(&["data", "events", arg(&recording), "--stats"]);
+    assert_eq!(stats["stats"]["count"], written["recordings"][3]["events"]);
+    assert_eq!(stats["warnings"].as_array().unwrap().len(), 0);
+
+    let train = |recipe: &str, settings: &[&str]| {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let output = common::program()
+            .env("EGRU_CACHE", folder.path().join("cache"))
+            .args(["train", recipe, "--format", "json", "--epochs", "1"])
+            .args(["--data", arg(&data), "--runs", arg(&folder.path().join("runs"))])
+            .args(["--set", "training.batch_size=8", "--set", "model.layers=[16]"])
+            .args(["--set", "model.encoder={ type = 'conv', features = 16 }"])
+            .args(settings)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        last_json(&text(&output.stdout))
+    };
+    let small = ["data.frames.shrink=8", "data.cut.length=150000", "data.cut.valid_users=1"];
+    let summary = train("dvs128", &small);
+    for figure in ["test_accuracy", "test_recording_accuracy", "valid_recording_accuracy"] {
+        assert!(summary[figure].as_f64().is_some(), "{figure}: {summary}");
+    }
+    let lead = summary["panels"][1]["lead"].as_str().unwrap();
+    assert!(lead.contains("11 recordings of 22 parts"), "{lead}");
+    // The embedded default needs no file.
+    let sizes = ["data.users=3", "data.test_users=1", "data.lights=1", "data.seconds=0.3"];
+    let summary = train("gesture-sim", &[&sizes[..], &small].concat());
+    assert_eq!(summary["task"], "voting");
+}

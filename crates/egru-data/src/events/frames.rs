@@ -29,7 +29,7 @@ use super::{
 };
 
 /// The most values that one recording's frames may have: 1 GiB of them.
-pub const MAX_VALUES: u128 = 1 << 28;
+pub const MAX_VALUES: u64 = 1 << 28;
 
 /// The most pixels of a sensor that is counted on: sixteen times those of the largest camera.
 const MAX_PIXELS: usize = 1 << 24;
@@ -156,7 +156,7 @@ pub fn frames(
 
 /// `steps * size`, refused above [`MAX_VALUES`].
 pub(super) fn at_most(steps: u128, size: usize) -> Result<usize, EventError> {
-    let needed = steps.saturating_mul(size as u128);
+    let needed = u64::try_from(steps.saturating_mul(size as u128)).unwrap_or(u64::MAX);
     if needed <= MAX_VALUES {
         return Ok(needed as usize);
     }

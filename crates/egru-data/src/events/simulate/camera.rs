@@ -26,10 +26,10 @@ pub struct CameraConfig {
 impl Default for CameraConfig {
     fn default() -> Self {
         Self {
-            threshold: 0.2,
+            threshold: 0.1,
             mismatch: 0.1,
-            refractory: 500,
-            noise: 0.2,
+            refractory: 300,
+            noise: 0.5,
             hot_pixels: 0.001,
             hot_rate: 150.0,
         }
@@ -167,7 +167,14 @@ mod tests {
     const SENSOR: Sensor = Sensor { width: 4, height: 2 };
 
     fn quiet() -> CameraConfig {
-        CameraConfig { mismatch: 0.0, noise: 0.0, hot_pixels: 0.0, ..CameraConfig::default() }
+        CameraConfig {
+            threshold: 0.2,
+            mismatch: 0.0,
+            refractory: 500,
+            noise: 0.0,
+            hot_pixels: 0.0,
+            hot_rate: 0.0,
+        }
     }
 
     #[test]
