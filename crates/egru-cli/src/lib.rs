@@ -134,9 +134,9 @@ fn remedy(error: &anyhow::Error, program: &str) -> Option<String> {
         return Some(format!("\n`{program} bench --out FILE.jsonl` measures."));
     }
     let fetching = |error: &FetchError| match error {
-        FetchError::Offline { .. } => {
-            Some("\nWithout --offline this program fetches them.".to_owned())
-        }
+        FetchError::Offline { dataset, .. } => Some(format!(
+            "\nWithout --offline this program fetches them; so does `{program} data fetch {dataset}`."
+        )),
         FetchError::Differs { .. } => Some(" (`--force`)".to_owned()),
         _ => None,
     };

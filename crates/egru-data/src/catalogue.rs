@@ -175,20 +175,3 @@ pub fn find(name: &str) -> Result<&'static DatasetInfo, DataError> {
         ),
     })
 }
-
-impl DataError {
-    /// The data set whose published files, fetched, would cure this: for a program to say how it
-    /// fetches.
-    pub fn cured_by_fetching(&self) -> Option<&str> {
-        let dataset = match self {
-            Self::NoRoot { dataset, .. }
-            | Self::Missing { dataset, .. }
-            | Self::Idx { dataset, .. }
-            | Self::CountMismatch { dataset, .. }
-            | Self::SizeMismatch { dataset, .. } => dataset,
-            _ => return None,
-        };
-        let known = |info: &&DatasetInfo| info.name == *dataset && info.can_be_fetched();
-        catalogue().iter().find(known).map(|info| info.name.as_str())
-    }
-}

@@ -161,7 +161,7 @@ pub(super) fn at_most(steps: u128, size: usize) -> Result<usize, EventError> {
         return Ok(needed as usize);
     }
     let remedy = "take a shorter span, longer windows or fewer bins, or shrink the picture";
-    let (needed, limit) = (u64::try_from(needed).unwrap_or(u64::MAX), MAX_VALUES as u64);
+    let limit = MAX_VALUES;
     Err(EventError::TooLarge { what: "the frames", needed, limit, remedy })
 }
 

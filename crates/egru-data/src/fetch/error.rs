@@ -12,6 +12,8 @@ pub enum FetchError {
         looked_for_lines(looked_for)
     )]
     Offline {
+        /// Name in the catalogue.
+        dataset: String,
         /// Name of the file.
         file: String,
         /// `missing` or `corrupt`.

@@ -140,7 +140,8 @@ fn obtain(
         return Err(FetchError::NoAddress { file: file.name.clone(), state, looked_for, remedy });
     }
     if options.offline {
-        return Err(FetchError::Offline { file: file.name.clone(), state, looked_for, remedy });
+        let (dataset, file) = (info.name.clone(), file.name.clone());
+        return Err(FetchError::Offline { dataset, file, state, looked_for, remedy });
     }
     let path = download::download(file, &info.folder(root), options.progress, remedy)?;
     complete(file, path, true)
