@@ -88,7 +88,8 @@ fn assert_close(got: &[f64], expected: &[f64], tolerance: f64, what: &str) {
 
 fn agrees_with_the_plain_loss(dtype: DType, tolerance: f64) {
     for (name, device) in devices() {
-        if !device.supports_dtype(dtype) {
+        // The operations do not compute in double precision there, whatever the device says it holds.
+        if dtype == DType::F64 && name == "wgpu" {
             continue;
         }
         let device = device.autodiff();
