@@ -4,6 +4,7 @@ use std::path::Path;
 
 use egru::{Execution, Products};
 use egru_bench::{Budget, Results, Step, step_times};
+use egru_data::SamplerConfig;
 use egru_train::report_data::{Comparison, Summary};
 use egru_train::{Probe, ProbeRequest, Session, TrainError};
 
@@ -54,7 +55,12 @@ fn measured(
         .collect::<Result<Vec<_>, TrainError>>()?;
 
     let units: usize = recipe.model.layers.iter().sum();
-    let states = session.data().train.spec().steps * recipe.training.batch_size * units;
+    let whole = session.data().train.spec().steps;
+    let steps = match recipe.sampling {
+        SamplerConfig::Contiguous { window, .. } => window.min(whole),
+        _ => whole,
+    };
+    let states = steps.saturating_mul(recipe.training.batch_size).saturating_mul(units);
     let mut timed = vec![recipe.execution, Execution::fused(Products::Dense)];
     if states <= NAIVE_STATES {
         timed.push(Execution::naive());

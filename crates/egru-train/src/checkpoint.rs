@@ -94,6 +94,16 @@ pub enum CheckpointError {
         /// What is wrong.
         problem: String,
     },
+    /// The checkpoint that the run's result belongs to is damaged or gone.
+    #[error("{} holds the run's best epoch and cannot be used ({}: {problem}); put it back, or start a new run", path.display(), file.display())]
+    LostBest {
+        /// The checkpoint's folder.
+        path: PathBuf,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A newer program wrote it.
     #[error("{} was written by a newer version of this program (format {found}; this one knows {known}): use that version", path.display())]
     Newer {
@@ -154,7 +164,7 @@ impl Checkpoints {
         let replaced = self.folder.join(format!("{REPLACED}{name}"));
         self.write(snapshot, &temporary)
             .and_then(|()| {
-                // One of the same position stays whole until the new one is in its place; `list` puts it back if the
+                // One of the same position stays whole until the new one is in its place; `recover` puts it back if the
                 // program ends in between.
                 if target.exists() {
                     remove(&replaced)?;
@@ -210,19 +220,29 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Puts a checkpoint back that another of its position was about to replace when the program ended. For whoever holds the
+    /// run's lock alone.
+    ///
+    /// # Errors
+    /// The folder cannot be listed or changed.
+    pub fn recover(&self) -> Result<(), CheckpointError> {
+        for entry in self.entries()? {
+            if let Some(name) = name_of(&entry).strip_prefix(REPLACED) {
+                let target = self.folder.join(name);
+                match target.exists() {
+                    false => fs::rename(&entry, &target).map_err(FileError::new("move", &entry))?,
+                    true => remove(&entry)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The folders of the checkpoints, oldest first. Other folders beside them are left alone.
     ///
     /// # Errors
     /// The folder cannot be listed.
     pub fn list(&self) -> Result<Vec<PathBuf>, CheckpointError> {
-        for entry in self.entries()? {
-            if let Some(name) = name_of(&entry).strip_prefix(REPLACED) {
-                let target = self.folder.join(name);
-                if !target.exists() {
-                    fs::rename(&entry, &target).map_err(FileError::new("move", &entry))?;
-                }
-            }
-        }
         let all = self.entries()?.into_iter();
         let mut all: Vec<_> = all.filter_map(|path| Some((position_of(&path)?, path))).collect();
         all.sort();
@@ -262,14 +282,33 @@ impl Checkpoints {
     /// ended.
     ///
     /// # Errors
-    /// The best checkpoint is damaged, which is no reason to take another one.
+    /// [`CheckpointError::LostBest`]: the best checkpoint is damaged or gone, which is no reason to take another one.
     pub fn best(&self, newest: Snapshot) -> Result<Snapshot, CheckpointError> {
-        match newest.position.best_epoch {
-            Some(epoch) if (newest.position.epochs, newest.position.windows) != (epoch, 0) => {
-                self.load(&self.folder.join(folder(epoch, 0)))
+        Ok(self.load_best(&newest.position)?.unwrap_or(newest))
+    }
+
+    /// Whether the best checkpoint of a run that stands there can be used.
+    ///
+    /// # Errors
+    /// As [`best`](Self::best).
+    pub fn check_best(&self, position: &Position) -> Result<(), CheckpointError> {
+        self.load_best(position).map(drop)
+    }
+
+    /// `None` where the position is itself that of the best checkpoint, or there is none yet.
+    fn load_best(&self, position: &Position) -> Result<Option<Snapshot>, CheckpointError> {
+        let best = position.best_epoch.map(|epoch| (epoch, 0));
+        let Some((epoch, _)) = best.filter(|best| *best != (position.epochs, position.windows))
+        else {
+            return Ok(None);
+        };
+        let path = self.folder.join(folder(epoch, 0));
+        self.load(&path).map(Some).map_err(|error| match error {
+            CheckpointError::Corrupt { path: file, problem } => {
+                CheckpointError::LostBest { path, file, problem }
             }
-            _ => Ok(newest),
-        }
+            other => other,
+        })
     }
 
     /// Reads and checks one checkpoint.

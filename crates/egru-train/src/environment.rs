@@ -85,18 +85,22 @@ struct StoredFile {
     sha256: String,
 }
 
-/// Compares this session with the run's last one. Other data are refused; what only changes the last bits is said.
+/// The run's last session; `None` before there was one.
+fn last(run: &RunDir) -> Result<Option<Before>, TrainError> {
+    let last = sessions(run)?.pop().map(serde_json::from_value);
+    last.transpose().map_err(|error| TrainError::json(run.environment(), error))
+}
+
+/// Refuses other data than the run was trained on: a vocabulary is numbered by them, and figures are about them.
 ///
 /// # Errors
 /// [`TrainError::OtherData`] for a file of the same name with other content.
-pub(crate) fn compare_with_last(
+pub(crate) fn check_data(
     run: &RunDir,
     options: &TrainOptions,
     data: &[FileRecord],
 ) -> Result<(), TrainError> {
-    let Some(last) = sessions(run)?.pop() else { return Ok(()) };
-    let before: Before =
-        serde_json::from_value(last).map_err(|error| TrainError::json(run.environment(), error))?;
+    let Some(before) = last(run)? else { return Ok(()) };
     for file in data {
         let same_name = |known: &&StoredFile| known.path.file_name() == file.path.file_name();
         match before.data.iter().find(same_name) {
@@ -114,6 +118,12 @@ pub(crate) fn compare_with_last(
             _ => {}
         }
     }
+    Ok(())
+}
+
+/// Says what differs from the run's last session and changes the last bits of what follows.
+pub(crate) fn compare_machine(run: &RunDir, options: &TrainOptions) -> Result<(), TrainError> {
+    let Some(before) = last(run)? else { return Ok(()) };
     let caller = &options.caller;
     let differs = |what: &str, was: &dyn std::fmt::Display, now: &dyn std::fmt::Display| {
         options.notice(format!(

@@ -139,6 +139,13 @@ impl<'a, C: Cell> Training<'a, C> {
         }
         // The terminal is given back before anything else is told.
         self.dashboard = None;
+        if self.position.epochs < epochs {
+            let patience = self.opened.recipe.training.patience;
+            self.opened.options.notice(format!(
+                "no epoch has been better than epoch {} for {patience} epochs: training ends early, as training.patience says",
+                self.position.best_epoch.unwrap_or(0),
+            ));
+        }
         Ok(Ended::Finished)
     }
 
@@ -235,8 +242,9 @@ impl<'a, C: Cell> Training<'a, C> {
             tally.add(&pending.read(None)?.0)?;
         }
         let norm = squares.unwrap_or(0.0).sqrt();
-        self.require_finite("the loss", tally.loss, epoch)?;
-        self.require_finite("the gradient norm", norm, epoch)?;
+        let at = self.position.steps + 1;
+        self.require_finite("the loss", tally.loss, epoch, at)?;
+        self.require_finite("the gradient norm", norm, epoch, at)?;
         let step = first / self.plan.per_step;
         let rate = self.plan.schedule.rate(epoch, step) * rate;
         self.position.learning_rate = Some(rate);
@@ -256,6 +264,7 @@ impl<'a, C: Cell> Training<'a, C> {
         what: &'static str,
         value: f64,
         epoch: usize,
+        step: usize,
     ) -> Result<(), TrainError> {
         if value.is_finite() {
             return Ok(());
@@ -264,7 +273,7 @@ impl<'a, C: Cell> Training<'a, C> {
             Some(path) => format!("the last good checkpoint is {}", path.display()),
             None => "there is no checkpoint yet".to_owned(),
         };
-        Err(TrainError::NotFinite { what, value, epoch, step: self.position.steps + 1, kept })
+        Err(TrainError::NotFinite { what, value, epoch, step, kept })
     }
 
     /// Runs the validation split; `None` when interrupted, which forgets what was done of it.
@@ -278,7 +287,7 @@ impl<'a, C: Cell> Training<'a, C> {
         })?;
         let Some(evaluation) = evaluation else { return Ok(None) };
         if let Some(loss) = evaluation.tally.mean_loss() {
-            self.require_finite("the validation loss", loss, epoch)?;
+            self.require_finite("the validation loss", loss, epoch, self.position.steps)?;
         }
         let seconds = started.elapsed().as_secs_f64();
         let mut record = self.record(Split::Valid, epoch, &evaluation.tally, seconds);

@@ -15,21 +15,21 @@ pub(crate) fn averaged<C: Cell>(
     let total: f64 = weights.iter().sum();
     // Relative to the first, so that batches of one weight are added up as they are.
     let unit = weights.iter().copied().find(|weight| *weight > 0.0).unwrap_or(1.0);
-    let summed = trained.first().is_some_and(|trained| trained.summed);
     let mut accumulator = GradientsAccumulator::new();
     let mut pending = Vec::new();
     for (trained, weight) in trained.into_iter().zip(weights) {
         let mut gradients = trained.gradients;
-        if !summed && weight != unit {
-            clip::scale(network, &mut gradients, weight / unit);
+        // What devices have added up among themselves is weighted already; a round with fewer of them is not.
+        let factor = if trained.summed { 1.0 / unit } else { weight / unit };
+        if factor != 1.0 {
+            clip::scale(network, &mut gradients, factor);
         }
         accumulator.accumulate(network, gradients);
         pending.push(trained.pending);
     }
     let mut gradients = accumulator.grads();
-    let factor = if summed { 1.0 / total } else { unit / total };
-    if total > 0.0 && factor != 1.0 {
-        clip::scale(network, &mut gradients, factor);
+    if total > 0.0 && total != unit {
+        clip::scale(network, &mut gradients, unit / total);
     }
     (gradients, pending)
 }

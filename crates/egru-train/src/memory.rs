@@ -64,7 +64,11 @@ impl Estimate {
         let (input, units, gates) = (input as f64, hidden as f64, gates as f64);
         let per_unit = few.num_params() as f64 / units - gates * (input + units);
         let steps = steps(recipe, spec) as f64;
-        let samples = recipe.training.batch_size.min(splits.train.len()) as f64;
+        // A stream is folded into as many tracks as a batch has.
+        let samples = match recipe.sampling {
+            SamplerConfig::Contiguous { .. } => recipe.training.batch_size,
+            _ => recipe.training.batch_size.min(splits.train.len()),
+        } as f64;
         let (encoder, encoded) = encoder(recipe, spec);
         let (mut parameters, mut layers) = (encoder.parameters, 0.0);
         let mut below = encoded;

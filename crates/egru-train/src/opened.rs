@@ -14,7 +14,7 @@ use crate::recipe::{OptimiserRecipe, Recipe, read_table};
 use crate::run_dir::RunDir;
 use crate::seed::{seed_of, seeded};
 use crate::task::Task;
-use crate::{TrainError, TrainOptions};
+use crate::{TrainError, TrainOptions, environment};
 
 /// A run that was opened.
 pub(crate) struct Opened<C: Cell> {
@@ -26,7 +26,12 @@ pub(crate) struct Opened<C: Cell> {
     pub(crate) network: Network<C>,
     /// `None` until a new run is trained.
     pub(crate) run: Option<RunDir>,
+    /// Writes the defaults of the cell and the data set into a recipe that an older program resolved.
+    pub(crate) modern: Modern,
 }
+
+/// See [`Opened::modern`].
+pub(crate) type Modern = Box<dyn Fn(&Recipe) -> Result<Recipe, TrainError>>;
 
 impl<C: Cell> Opened<C> {
     /// Builds the network of a resolved recipe for its data.
@@ -36,6 +41,7 @@ impl<C: Cell> Opened<C> {
         task: Arc<dyn Task>,
         options: TrainOptions,
         run: Option<RunDir>,
+        modern: Modern,
     ) -> Result<Self, TrainError> {
         for warning in &splits.warnings {
             options.notice(warning.clone());
@@ -54,7 +60,7 @@ impl<C: Cell> Opened<C> {
             carry: recipe.training.carry,
             execution: recipe.execution,
         };
-        Ok(Self { recipe, options, splits, objective, network, run })
+        Ok(Self { recipe, options, splits, objective, network, run, modern })
     }
 
     /// The checkpoints of a run that trains such networks.
@@ -77,9 +83,11 @@ impl<C: Cell> Opened<C> {
         Estimate::of::<C>(recipe, splits, network.output_size(), options)
     }
 
-    /// The run, which must be one that was trained.
+    /// The run, which must be one that was trained, on these data.
     pub(crate) fn run(&self) -> Result<RunDir, TrainError> {
-        self.run.clone().ok_or(TrainError::NotTrained)
+        let run = self.run.clone().ok_or(TrainError::NotTrained)?;
+        environment::check_data(&run, &self.options, &self.splits.provenance)?;
+        Ok(run)
     }
 }
 
@@ -184,5 +192,5 @@ pub(crate) fn test_session<C: Cell>(name: &str, changes: &[(&str, &str)]) -> Ope
     let splits = registry.load(&recipe.data, None, recipe.seed).unwrap();
     let task = registry.task(&recipe.task.name).unwrap();
     let options = TrainOptions::new(Device::flex(), "runs");
-    Opened::new(recipe, splits, task, options, None).unwrap()
+    Opened::new(recipe, splits, task, options, None, Box::new(|recipe| Ok(recipe.clone()))).unwrap()
 }

@@ -42,7 +42,7 @@ use crate::{TrainError, TrainOptions};
 /// What recipes may name.
 pub struct Registry {
     cells: BTreeMap<&'static str, Box<dyn CellEntry>>,
-    data: BTreeMap<&'static str, Box<dyn DataEntry>>,
+    data: BTreeMap<&'static str, Arc<dyn DataEntry>>,
     tasks: BTreeMap<&'static str, Arc<dyn Task>>,
 }
 
@@ -79,7 +79,7 @@ impl Registry {
 
     /// Adds a data set under its [`DatasetConfig::NAME`], in place of any other of that name.
     pub fn with_data<D: DatasetConfig>(mut self) -> Self {
-        self.data.insert(D::NAME, Box::new(For::<D>(PhantomData)));
+        self.data.insert(D::NAME, Arc::new(For::<D>(PhantomData)));
         self
     }
 
@@ -112,8 +112,8 @@ impl Registry {
         named(&self.tasks, "task.type", name).cloned()
     }
 
-    fn data(&self, name: &str) -> Result<&dyn DataEntry, RecipeError> {
-        named(&self.data, "data.name", name).map(AsRef::as_ref)
+    fn data(&self, name: &str) -> Result<&Arc<dyn DataEntry>, RecipeError> {
+        named(&self.data, "data.name", name)
     }
 
     /// Loads the data of a recipe's `[data]` table from files under `root`, or generates them from `seed`. The network is
@@ -200,7 +200,8 @@ impl Registry {
         let cell = named(&self.cells, "model.cell.type", &recipe.model.cell.name)?;
         let task = self.task(&recipe.task.name)?;
         let splits = self.load(&recipe.data, options.data_root.as_deref(), recipe.seed)?;
-        cell.open(recipe, splits, task, options.clone(), run)
+        let data = self.data(&recipe.data.name)?.clone();
+        cell.open(recipe, splits, task, options.clone(), run, data)
     }
 }
 
@@ -231,6 +232,7 @@ trait CellEntry: Send + Sync {
         task: Arc<dyn Task>,
         options: TrainOptions,
         run: Option<RunDir>,
+        data: Arc<dyn DataEntry>,
     ) -> Result<Box<dyn Session>, TrainError>;
 }
 
@@ -248,8 +250,16 @@ impl<C: Cell> CellEntry for For<C> {
         task: Arc<dyn Task>,
         options: TrainOptions,
         run: Option<RunDir>,
+        data: Arc<dyn DataEntry>,
     ) -> Result<Box<dyn Session>, TrainError> {
-        Ok(Box::new(Opened::<C>::new(recipe, splits, task, options, run)?))
+        let modern = move |recipe: &Recipe| {
+            let mut recipe = recipe.clone();
+            recipe.model.cell.config =
+                For::<C>(PhantomData).resolve(std::mem::take(&mut recipe.model.cell.config))?;
+            recipe.data.config = data.resolve(std::mem::take(&mut recipe.data.config))?;
+            Ok(recipe)
+        };
+        Ok(Box::new(Opened::<C>::new(recipe, splits, task, options, run, Box::new(modern))?))
     }
 }
 

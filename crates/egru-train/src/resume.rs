@@ -49,7 +49,8 @@ pub(crate) fn check<C: Cell>(
     snapshot: &Snapshot,
 ) -> Result<Vec<Change>, TrainError> {
     let Opened { recipe, options, splits, .. } = opened;
-    environment::compare_with_last(run, options, &splits.provenance)?;
+    environment::check_data(run, options, &splits.provenance)?;
+    environment::compare_machine(run, options)?;
     let position = &snapshot.position;
     let devices = options.devices().len();
     if position.devices != devices {
@@ -57,7 +58,7 @@ pub(crate) fn check<C: Cell>(
     }
     // Checkpoints of format 1 hold no recipe: there is nothing to compare with.
     let Some(before) = &snapshot.recipe else { return Ok(Vec::new()) };
-    let before = Recipe::from_toml(before)?;
+    let before = (opened.modern)(&Recipe::from_toml(before)?)?;
     changes(&before, recipe, position.windows > 0, options)
 }
 

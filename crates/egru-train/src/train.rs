@@ -34,6 +34,7 @@ pub(crate) fn train<C: Cell>(opened: &mut Opened<C>) -> Result<Summary, TrainErr
     let resumed = opened.run.is_some();
     opened.run = Some(run.clone());
     let checkpoints = opened.checkpoints(&run);
+    checkpoints.recover()?;
     let snapshot = match (resumed, checkpoints.newest(&|text| opened.options.notice(text))) {
         (false, _) => None,
         (true, Ok(snapshot)) => Some(snapshot),
@@ -44,7 +45,11 @@ pub(crate) fn train<C: Cell>(opened: &mut Opened<C>) -> Result<Summary, TrainErr
         (true, Err(error)) => return Err(error.into()),
     };
     let changes = match &snapshot {
-        Some(snapshot) => resume::check(opened, &run, snapshot)?,
+        Some(snapshot) => {
+            // What the result will need at the end is asked for at the beginning.
+            checkpoints.check_best(&snapshot.position)?;
+            resume::check(opened, &run, snapshot)?
+        }
         None => Vec::new(),
     };
     if resumed {

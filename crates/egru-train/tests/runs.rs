@@ -14,6 +14,7 @@ use egru_train::{
     InspectRequest, ProbeRequest, Recipe, Registry, RunDir, Session, TrainError, TrainOptions,
     Update,
 };
+use sha2::Digest as _;
 
 fn options(runs: &Path) -> TrainOptions {
     TrainOptions::new(burn::tensor::Device::flex(), runs)
@@ -268,6 +269,50 @@ fn a_run_that_another_process_trains_is_left_alone() {
     registry.start(&tiny(&[("training.epochs", "1")]), &telling).unwrap().train().unwrap();
     let refused = refused.lock().unwrap().take();
     assert!(matches!(refused, Some(TrainError::Locked { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_run_from_before_a_key_was_there_goes_on() {
+    let _serial = serial();
+    let runs = tempfile::tempdir().unwrap();
+    let run = train(&tiny(&[("training.epochs", "1")]), runs.path()).run_dir;
+    // As a program wrote it that did not know these keys of its data set and its cell.
+    let unknown = ["permutation = ", "alpha = "];
+    let config = run.join("config.toml");
+    let recipe = run.join("checkpoints").join(last_checkpoint(&run)).join("recipe.toml");
+    for path in [&config, &recipe] {
+        let text = fs::read_to_string(path).unwrap();
+        let known = text.lines().filter(|line| !unknown.iter().any(|key| line.starts_with(key)));
+        let known: Vec<&str> = known.collect();
+        assert_eq!(text.lines().count() - known.len(), 2, "{text}");
+        fs::write(path, known.join("\n")).unwrap();
+    }
+    let manifest = recipe.with_file_name("manifest.json");
+    let mut stored: serde_json::Value =
+        serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    let bytes = fs::read(&recipe).unwrap();
+    let sha256: String =
+        sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    stored["files"]["recipe.toml"] = serde_json::json!({ "bytes": bytes.len(), "sha256": sha256 });
+    fs::write(&manifest, stored.to_string()).unwrap();
+    let changes = [("training.epochs".to_owned(), "2".to_owned())];
+    let mut session = Registry::default().open(&run, &changes, &options(runs.path())).unwrap();
+    assert_eq!(session.train().unwrap().epochs, 2);
+}
+
+#[test]
+fn a_run_whose_best_checkpoint_is_lost_says_so_before_it_trains() {
+    let _serial = serial();
+    let runs = tempfile::tempdir().unwrap();
+    // Nothing gets better than after the first epoch.
+    let recipe = tiny(&[("optimiser.learning_rate", "1e-12"), ("training.epochs", "3")]);
+    let run = train(&recipe, runs.path()).run_dir;
+    fs::remove_dir_all(run.join("checkpoints/epoch-0001-batch-000000")).unwrap();
+    let changes = [("training.epochs".to_owned(), "4".to_owned())];
+    let mut session = Registry::default().open(&run, &changes, &options(runs.path())).unwrap();
+    let error = session.train().unwrap_err().to_string();
+    assert!(error.contains("best epoch") && error.contains("start a new run"), "{error}");
+    assert!(last_checkpoint(&run).starts_with("epoch-0003"));
 }
 
 #[test]

@@ -162,6 +162,9 @@ fn falling_back_finds_the_best_of_the_older_checkpoint() {
     let fallen_back = checkpoints.newest(&quiet).unwrap();
     assert_eq!(fallen_back.position.epochs, 2);
     assert_eq!(checkpoints.best(fallen_back).unwrap().position.epochs, 1);
+    fs::remove_dir_all(root.path().join(folder(1, 0))).unwrap();
+    let lost = checkpoints.best(checkpoints.newest(&quiet).unwrap()).unwrap_err().to_string();
+    assert!(lost.contains("best epoch") && lost.contains("start a new run"), "{lost}");
 }
 
 #[test]
@@ -171,6 +174,8 @@ fn a_checkpoint_that_was_about_to_be_replaced_is_put_back() {
     let path = checkpoints.save(&snapshot(2, 7, None)).unwrap();
     // As a crash between the two renames leaves it.
     fs::rename(&path, root.path().join(format!("{REPLACED}{}", name_of(&path)))).unwrap();
+    assert!(checkpoints.newest(&quiet).is_err(), "a reader changes nothing");
+    checkpoints.recover().unwrap();
     assert_eq!(checkpoints.newest(&quiet).unwrap().position.windows, 7);
     assert!(path.is_dir());
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::BufWriter,
+    io::{self, BufWriter},
     path::Path,
 };
 
@@ -14,10 +14,11 @@ use crate::events::{
 };
 
 /// Writes every recording of `simulation` to `folder`, which is made: AEDAT 3.1, labels and the two lists. `done` is told each
-/// recording's name and events. Files of the same names are replaced.
+/// recording's name and events. No file that is there is replaced: the names are those of the published recordings.
 ///
 /// # Errors
-/// [`EventError::Setting`], [`EventError::Io`], [`EventError::Write`].
+/// [`EventError::Setting`], [`EventError::Write`], [`EventError::Io`] also for a file that is there already, before any is
+/// written.
 pub fn write_dvs128(
     folder: &Path,
     simulation: &Simulation,
@@ -30,6 +31,14 @@ pub fn write_dvs128(
         File::create(&path).map_err(EventError::io("create", path))
     };
     let trials = simulation.trials();
+    let names =
+        trials.iter().flat_map(|trial| [trial.file(), format!("{}_labels.csv", trial.name)]);
+    for name in names.chain([TRAIN_LIST.to_owned(), TEST_LIST.to_owned()]) {
+        let path = folder.join(name);
+        if path.exists() {
+            return Err(EventError::io("create", path)(io::ErrorKind::AlreadyExists.into()));
+        }
+    }
     for trial in &trials {
         let mut recording = simulation.record(trial)?;
         write::labels(create(format!("{}_labels.csv", trial.name))?, recording.labels())?;
