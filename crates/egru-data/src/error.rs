@@ -226,6 +226,18 @@ impl DataError {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }
+
+    /// For `map_err`: a setting outside its range, with the table of a recipe that it stands in.
+    pub(crate) fn setting_in(table: &'static str) -> impl FnOnce(EventError) -> Self {
+        move |error| match error {
+            EventError::Setting { field, value, problem } => Self::Config {
+                field: table,
+                value: format!("{{ {field} = {value} }}"),
+                problem: problem.to_owned(),
+            },
+            other => other.into(),
+        }
+    }
 }
 
 /// One indented path a line.

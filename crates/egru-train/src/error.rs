@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::TensorReadError;
 use egru::{CellError, Readout};
-use egru_data::{DataError, Spec};
+use egru_data::{DataError, Output, Spec};
 use thiserror::Error;
 
 use crate::checkpoint::CheckpointError;
@@ -195,7 +195,13 @@ impl TrainError {
     }
 
     /// A read-out that does not give what the targets of `spec` need.
-    pub(crate) fn readout(readout: Readout, spec: &Spec, needs: &'static str) -> Self {
+    pub(crate) fn readout(readout: Readout, spec: &Spec) -> Self {
+        let needs = match spec.output {
+            Output::PerStep { .. } => "has a target per step: use `per-step`",
+            Output::Class { .. } | Output::Value => {
+                "has one target per sequence: use `last-trace`, `last-output` or `mean-logits`"
+            }
+        };
         // The read-out's name as recipes write it.
         let readout = serde_json::to_value(readout).map_or_else(
             |_| format!("{readout:?}"),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use egru::{Reading, Readout};
-use egru_data::{Batch, SequenceDataset, Spec};
+use egru_data::{Batch, BatchTargets, SequenceDataset, Spec};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -85,6 +85,23 @@ pub struct Scored {
     pub sums: Vec<(&'static str, Tensor<1>)>,
     /// The head's outputs for what was scored, `[N, K]`, for an [`Evaluator`]; `None` where they never existed at once.
     pub outputs: Option<Tensor<2>>,
+}
+
+impl Scored {
+    /// Nothing to learn from: a loss of zero that still reaches every parameter which `values` come from.
+    fn nothing(values: Tensor<2>) -> Self {
+        Self { loss: values.sum() * 0.0, weight: 0.0, sums: Vec::new(), outputs: None }
+    }
+}
+
+/// The rows of a batch's steps that are scored, and the right class of each.
+fn scored_steps(classes: &[Option<usize>]) -> (Vec<usize>, Vec<usize>) {
+    classes.iter().enumerate().filter_map(|(row, class)| Some((row, (*class)?))).unzip()
+}
+
+/// Targets that [`Task::outputs`] has refused before.
+fn unsuited(targets: &BatchTargets) -> ! {
+    unreachable!("targets of another kind than the data set's spec says: {targets:?}")
 }
 
 /// Puts an evaluation together, batch by batch: what is more than sums, such as votes or a confusion matrix.

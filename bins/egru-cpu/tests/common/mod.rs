@@ -2,7 +2,7 @@
 #![allow(dead_code)] // Every test file uses another part of this.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// The program under test, without the data folder of whoever runs the tests.
 pub fn program() -> Command {
@@ -22,6 +22,17 @@ pub fn succeeds(args: &[&str]) -> String {
     let output = egru(args);
     assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     text(&output.stdout)
+}
+
+/// A command succeeds and says nothing of it when the reader of its standard output has left.
+#[track_caller]
+pub fn succeeds_without_reader(args: &[&str]) {
+    let mut child =
+        program().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
 }
 
 /// Standard error of a command that fails with `status`, without a panic.

@@ -23,19 +23,18 @@ mod vocabulary;
 
 use std::{
     fs::File,
-    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
     catalogue::{self, DatasetInfo},
     config::DatasetConfig,
     dataset::SequenceDataset,
     error::DataError,
+    fetch::Hashed,
     sample::Split,
     splits::{FileRecord, Splits},
     stream::TokenStream,
@@ -183,11 +182,7 @@ struct Text {
 
 impl Text {
     fn read(path: PathBuf, vocabulary: &mut Vocabulary) -> Result<Self, DataError> {
-        let mut file = Hashed {
-            inner: File::open(&path).map_err(DataError::io("open", &path))?,
-            hash: Sha256::new(),
-            bytes: 0,
-        };
+        let mut file = Hashed::new(File::open(&path).map_err(DataError::io("open", &path))?);
         let tokens = read_text(&mut file, vocabulary).map_err(|error| match error {
             TextError::Read(source) => DataError::io("read", &path)(source),
             other => DataError::Corpus { path: path.clone(), problem: other.to_string() },
@@ -196,24 +191,8 @@ impl Text {
             let problem = "it is empty: a text needs at least one word and the end of its line";
             return Err(DataError::Corpus { path, problem: problem.into() });
         }
-        let sha256 = file.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { tokens, record: FileRecord { path, sha256, bytes: file.bytes } })
-    }
-}
-
-/// A reader that hashes what is read.
-struct Hashed<R> {
-    inner: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        self.bytes += read as u64;
-        Ok(read)
+        let (sha256, bytes) = file.finish();
+        Ok(Self { tokens, record: FileRecord { path, sha256, bytes } })
     }
 }
 

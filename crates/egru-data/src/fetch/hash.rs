@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::Path,
 };
 
@@ -16,10 +16,9 @@ use crate::container::Contents;
 /// # Errors
 /// [`FetchError::Io`].
 pub fn sha256_of(path: &Path) -> Result<(String, u64), FetchError> {
-    let mut hash = HashWriter(Sha256::new());
-    let mut file = File::open(path).map_err(FetchError::io("open", path))?;
-    let bytes = io::copy(&mut file, &mut hash).map_err(FetchError::io("read", path))?;
-    Ok((hash.hexadecimal(), bytes))
+    let mut file = Hashed::new(File::open(path).map_err(FetchError::io("open", path))?);
+    io::copy(&mut file, &mut io::sink()).map_err(FetchError::io("read", path))?;
+    Ok(file.finish())
 }
 
 /// SHA-256 of what a file holds, decompressed if it is gzip; `None` for damaged gzip data and for a
@@ -27,9 +26,9 @@ pub fn sha256_of(path: &Path) -> Result<(String, u64), FetchError> {
 pub(super) fn sha256_of_contents(path: &Path, bytes: u64) -> Result<Option<String>, FetchError> {
     let file = File::open(path).map_err(FetchError::io("open", path))?;
     let contents = Contents::new(file).map_err(FetchError::io("read", path))?;
-    let mut hash = HashWriter(Sha256::new());
-    match io::copy(&mut contents.take(bytes.saturating_add(1)), &mut hash) {
-        Ok(size) => Ok((size == bytes).then(|| hash.hexadecimal())),
+    let mut contents = Hashed::new(contents.take(bytes.saturating_add(1)));
+    match io::copy(&mut contents, &mut io::sink()) {
+        Ok(size) => Ok((size == bytes).then(|| contents.finish().0)),
         // The decoder reports bad data by these kinds; a file system does not.
         Err(error)
             if matches!(
@@ -45,22 +44,29 @@ pub(super) fn sha256_of_contents(path: &Path, bytes: u64) -> Result<Option<Strin
     }
 }
 
-/// Feeds what is written to a hash.
-struct HashWriter(Sha256);
+/// A reader that hashes what is read.
+pub(crate) struct Hashed<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
 
-impl HashWriter {
-    fn hexadecimal(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+impl<R: Read> Hashed<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// SHA-256 in lower-case hexadecimal, and size, of what has been read.
+    pub(crate) fn finish(self) -> (String, u64) {
+        (self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), self.bytes)
     }
 }
 
-impl Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
     }
 }

@@ -28,6 +28,7 @@ use serde::Serialize;
 use crate::catalogue::{DatasetInfo, FileInfo};
 
 pub use error::FetchError;
+pub(crate) use hash::Hashed;
 pub use hash::sha256_of;
 pub use monitor::{FetchMonitor, Silent};
 pub use unpack::{Limits, unpack_tar_gz, unpacked_from};

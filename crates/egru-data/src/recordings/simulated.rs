@@ -14,7 +14,7 @@ use crate::{
     config::DatasetConfig,
     error::DataError,
     events::{
-        EventError, Notes, Sensor,
+        Notes, Sensor,
         augment::EventAugment,
         dvs128::{CLASSES, Loaded},
         frames::FrameConfig,
@@ -98,14 +98,7 @@ impl GestureSimConfig {
         self.cut.check(window)?;
         let &Self { users, test_users, lights, seconds, camera, .. } = self;
         let simulation = Simulation { users, test_users, lights, seconds, seed, camera };
-        simulation.check().map_err(|error| match error {
-            EventError::Setting { field, value, problem } => DataError::Config {
-                field: "data",
-                value: format!("{{ {field} = {value} }}"),
-                problem: problem.to_owned(),
-            },
-            other => other.into(),
-        })?;
+        simulation.check().map_err(DataError::setting_in("data"))?;
         let key = format!("{} 1\n{simulation:?}\n{}", Self::NAME, self.cut.key(window));
         let build = |writer: &mut SliceWriter| {
             let mut cutter = Cutter::new(&self.cut, window, sensor, writer);

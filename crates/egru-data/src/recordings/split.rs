@@ -9,7 +9,7 @@ use crate::{
     dataset::{SequenceDataset, check_index},
     error::DataError,
     events::{
-        EventError, Sensor,
+        Sensor,
         augment::EventAugment,
         frames::{FrameConfig, frames},
     },
@@ -55,18 +55,8 @@ impl View {
     /// Refuses settings that are outside of their range.
     pub fn check(&self, sensor: Sensor) -> Result<(), DataError> {
         // No event, no time: what is left is to check the settings.
-        let frames = frames(&[], 0..0, sensor, &self.frames).map(|_| ());
-        let checked = frames
-            .map_err(|error| (error, "data.frames"))
-            .and_then(|()| self.augment.check().map_err(|error| (error, "data.augment")));
-        checked.map_err(|(error, table)| match error {
-            EventError::Setting { field, value, problem } => DataError::Config {
-                field: table,
-                value: format!("{{ {field} = {value} }}"),
-                problem: problem.to_owned(),
-            },
-            other => other.into(),
-        })
+        frames(&[], 0..0, sensor, &self.frames).map_err(DataError::setting_in("data.frames"))?;
+        self.augment.check().map_err(DataError::setting_in("data.augment"))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Int, Tensor, TensorReadError};
+use burn::tensor::{Device, Int, Tensor, TensorReadError};
 use egru::{Reading, Readout};
 use egru_data::{Batch, BatchTargets, Output, SequenceDataset, Spec};
 
-use super::{Evaluator, Panel, Scored, Task, Verdict};
+use super::{Evaluator, Panel, Scored, Task, Verdict, scored_steps, unsuited};
 use crate::TrainError;
 use crate::metric::{Better, LOSS, Metric, Unit};
 
@@ -34,14 +34,9 @@ impl Task for Classification {
     fn outputs(&self, spec: &Spec, readout: Readout) -> Result<usize, TrainError> {
         match (spec.output, readout) {
             (Output::PerStep { classes }, Readout::PerStep) => Ok(classes),
-            (Output::PerStep { .. }, _) => {
-                Err(TrainError::readout(readout, spec, "has a target per step: use `per-step`"))
+            (Output::PerStep { .. }, _) | (_, Readout::PerStep) => {
+                Err(TrainError::readout(readout, spec))
             }
-            (_, Readout::PerStep) => Err(TrainError::readout(
-                readout,
-                spec,
-                "has one target per sequence: use `last-trace`, `last-output` or `mean-logits`",
-            )),
             (Output::Class { classes }, _) => Ok(classes),
             (Output::Value, _) => Err(TrainError::Unsuited {
                 task: self.name().to_owned(),
@@ -55,17 +50,14 @@ impl Task for Classification {
         let logits = reading.logits()?;
         let (rows, classes) = scored(batch);
         if classes.is_empty() {
-            // Nothing to learn from: a loss of zero that still reaches every parameter.
-            let loss = logits.sum() * 0.0;
-            return Ok(Scored { loss, weight: 0.0, sums: Vec::new(), outputs: None });
+            return Ok(Scored::nothing(logits));
         }
         let device = logits.device();
         let logits = match rows {
             None => logits,
-            Some(rows) => logits.select(0, Tensor::<1, Int>::from_ints(rows.as_slice(), &device)),
+            Some(rows) => logits.select(0, integers(&rows, &device)),
         };
-        let labels: Vec<i64> = classes.iter().map(|&class| class as i64).collect();
-        let labels = Tensor::<1, Int>::from_ints(labels.as_slice(), &device);
+        let labels = integers(&classes, &device);
         let loss =
             CrossEntropyLossConfig::new().init(&device).forward(logits.clone(), labels.clone());
         let best = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
@@ -109,28 +101,26 @@ impl Task for Classification {
                 let right = Some(target == answer);
                 Verdict { target: name(target), prediction: name(answer), right }
             }
-            BatchTargets::Values(_) => unsuited(batch),
+            BatchTargets::Values(_) => unsuited(&batch.targets),
         })
     }
 }
 
-/// A batch that [`Task::outputs`] has refused before.
-fn unsuited(batch: &Batch) -> ! {
-    unreachable!("targets of another kind than the data set's spec says: {:?}", batch.targets)
-}
-
 /// The rows of the logits that are scored (`None`: all) and the right class of each.
-fn scored(batch: &Batch) -> (Option<Vec<i64>>, Vec<usize>) {
+fn scored(batch: &Batch) -> (Option<Vec<usize>>, Vec<usize>) {
     match &batch.targets {
         BatchTargets::Classes(classes) => (None, classes.clone()),
         BatchTargets::PerStep(labels) => {
-            let scored = labels.iter().enumerate();
-            let (rows, classes) =
-                scored.filter_map(|(row, label)| Some((row as i64, (*label)?))).unzip();
+            let (rows, classes) = scored_steps(labels);
             (Some(rows), classes)
         }
-        BatchTargets::Values(_) => unsuited(batch),
+        BatchTargets::Values(_) => unsuited(&batch.targets),
     }
+}
+
+fn integers(numbers: &[usize], device: &Device) -> Tensor<1, Int> {
+    let numbers: Vec<i64> = numbers.iter().map(|&number| number as i64).collect();
+    Tensor::from_ints(numbers.as_slice(), device)
 }
 
 /// The most likely class of each row.

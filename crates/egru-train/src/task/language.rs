@@ -10,7 +10,7 @@
 use egru::{Reading, Readout};
 use egru_data::{Batch, BatchTargets, Output, Spec};
 
-use super::{Scored, Task, Verdict};
+use super::{Scored, Task, Verdict, scored_steps, unsuited};
 use crate::TrainError;
 use crate::metric::{Better, LOSS, Metric, Unit};
 use crate::tally::Tally;
@@ -37,9 +37,7 @@ impl Task for Language {
     fn outputs(&self, spec: &Spec, readout: Readout) -> Result<usize, TrainError> {
         match (spec.output, readout) {
             (Output::PerStep { classes }, Readout::PerStep) => Ok(classes),
-            (Output::PerStep { .. }, _) => {
-                Err(TrainError::readout(readout, spec, "has a target per step: use `per-step`"))
-            }
+            (Output::PerStep { .. }, _) => Err(TrainError::readout(readout, spec)),
             (Output::Class { .. } | Output::Value, _) => Err(TrainError::Unsuited {
                 task: self.name().to_owned(),
                 problem: format!("`{}` has one target for a whole sequence", spec.name),
@@ -51,9 +49,8 @@ impl Task for Language {
     fn score(&self, reading: &Reading, batch: &Batch) -> Result<Scored, TrainError> {
         let (rows, tokens) = scored(batch);
         if tokens.is_empty() {
-            // Nothing to learn from: a loss of zero that still reaches every parameter below the head.
-            let loss = reading.values.clone().sum() * 0.0;
-            return Ok(Scored { loss, weight: 0.0, sums: Vec::new(), outputs: None });
+            // From below the head: its logits may be too many to exist at once.
+            return Ok(Scored::nothing(reading.values.clone()));
         }
         let weight = tokens.len() as f64;
         let whole = rows.len() == reading.rows();
@@ -86,10 +83,7 @@ impl Task for Language {
 /// The rows of the logits that are scored, and the token that follows each.
 fn scored(batch: &Batch) -> (Vec<usize>, Vec<usize>) {
     match &batch.targets {
-        BatchTargets::PerStep(tokens) => {
-            let scored = tokens.iter().enumerate();
-            scored.filter_map(|(row, token)| Some((row, (*token)?))).unzip()
-        }
-        other => unreachable!("targets of another kind than the data set's spec says: {other:?}"),
+        BatchTargets::PerStep(tokens) => scored_steps(tokens),
+        other => unsuited(other),
     }
 }

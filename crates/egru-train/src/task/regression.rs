@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use egru::{Reading, Readout};
 use egru_data::{Batch, BatchTargets, Output, Spec};
 
-use super::{Scored, Task, Verdict};
+use super::{Scored, Task, Verdict, unsuited};
 use crate::TrainError;
 use crate::metric::{Better, LOSS, Metric, Unit};
 use crate::tally::Tally;
@@ -27,11 +27,7 @@ impl Task for Regression {
 
     fn outputs(&self, spec: &Spec, readout: Readout) -> Result<usize, TrainError> {
         match (spec.output, readout) {
-            (Output::Value, Readout::PerStep) => Err(TrainError::readout(
-                readout,
-                spec,
-                "has one target per sequence: use `last-trace`, `last-output` or `mean-logits`",
-            )),
+            (Output::Value, Readout::PerStep) => Err(TrainError::readout(readout, spec)),
             (Output::Value, _) => Ok(1),
             _ => Err(TrainError::Unsuited {
                 task: self.name().to_owned(),
@@ -74,6 +70,6 @@ impl Task for Regression {
 fn values(batch: &Batch) -> &[f32] {
     match &batch.targets {
         BatchTargets::Values(values) => values,
-        other => unreachable!("targets of another kind than the data set's spec says: {other:?}"),
+        other => unsuited(other),
     }
 }
